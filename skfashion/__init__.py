@@ -1,0 +1,37 @@
+"""Image classifiers for clothes that scikit-learn treats as its own.
+
+The public names are loaded when they are first used (PEP 562), so that ``import skfashion``
+costs next to nothing and loads neither keras nor matplotlib.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ImageReshaper": "skfashion.preprocessing",
+    "KerasCNNClassifier": "skfashion.neural_network",
+    "PixelScaler": "skfashion.preprocessing",
+    "make_cnn_pipeline": "skfashion.pipeline",
+}
+_SUBPACKAGES = ["datasets", "neural_network", "pipeline", "preprocessing"]
+
+__all__ = [
+    "ImageReshaper",
+    "KerasCNNClassifier",
+    "PixelScaler",
+    "__version__",
+    "make_cnn_pipeline",
+]
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in _SUBPACKAGES:
+        return import_module(f"skfashion.{name}")
+    raise AttributeError(f"module 'skfashion' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_HOMES, *_SUBPACKAGES])

@@ -1,0 +1,155 @@
+from math import prod
+from numbers import Integral
+
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils.validation import check_is_fitted
+
+from skfashion._validation import infer_image_shape, unchanged_on_error, validate_images
+
+
+class ImageReshaper(TransformerMixin, BaseEstimator):
+    """Reshape rows of pixels to images with a channel axis, and back.
+
+    Parameters
+    ----------
+    image_shape : tuple of int or None, default=None
+        ``(height, width)`` of gray images or ``(height, width, channels)``. None infers it:
+        from images, their own shape; from rows, a square gray image where the number of
+        features is a square (784 gives 28 x 28), else a strip of height 1.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        ``(height, width, channels)`` of the images that :meth:`transform` returns.
+
+    n_features_in_ : int
+        Number of pixels (times channels) of an image seen during :meth:`fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where the input of :meth:`fit` had any.
+
+    See Also
+    --------
+    skfashion.preprocessing.PixelScaler : Scale pixels, before or after reshaping.
+
+    Notes
+    -----
+    Pixels are in C order: left to right, then top to bottom, the channels of a pixel together.
+    Values and dtype are kept, and no pixel is copied where the memory layout of the input
+    allows a view: writing into the output can then write into the input.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfashion import ImageReshaper
+    >>> rows = np.zeros((5, 784), dtype=np.uint8)
+    >>> reshaper = ImageReshaper().fit(rows)
+    >>> reshaper.image_shape_
+    (28, 28, 1)
+    >>> images = reshaper.transform(rows)
+    >>> images.shape
+    (5, 28, 28, 1)
+    >>> reshaper.inverse_transform(images).shape
+    (5, 784)
+    """
+
+    _parameter_constraints = {"image_shape": [tuple, list, None]}
+
+    def __init__(self, image_shape=None):
+        self.image_shape = image_shape
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Find the shape of the images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
+            Rows of pixels, or images.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : ImageReshaper
+            The reshaper itself.
+
+        Raises
+        ------
+        ValueError
+            If `image_shape` does not hold as many values as a row, or differs from the shape of
+            the images.
+        """
+        with unchanged_on_error(self):
+            _, found = validate_images(self, X, reset=True)
+            if self.image_shape is None:
+                self.image_shape_ = found or infer_image_shape(self.n_features_in_)
+            else:
+                self.image_shape_ = self._asked_shape()
+                self._check_same_shape(found)
+        return self
+
+    def transform(self, X):
+        """Reshape rows to images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
+            Rows of pixels; images are passed on, with a channel axis if they have none.
+
+        Returns
+        -------
+        ndarray of shape (n, height, width, channels)
+            Images of ``image_shape_``, in the dtype of `X`.
+        """
+        check_is_fitted(self)
+        rows, found = validate_images(self, X, reset=False)
+        self._check_same_shape(found)
+        return rows.reshape(len(rows), *self.image_shape_)
+
+    def inverse_transform(self, X):
+        """Reshape images to rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, height, width), (n, height, width, channels) or (n, features)
+            Images of ``image_shape_``; rows are passed on.
+
+        Returns
+        -------
+        ndarray of shape (n, features)
+            Rows of pixels, in the dtype of `X`.
+        """
+        check_is_fitted(self)
+        rows, found = validate_images(self, X, reset=False)
+        self._check_same_shape(found)
+        return rows
+
+    def _asked_shape(self):
+        shape = tuple(self.image_shape)
+        if len(shape) not in (2, 3) or not all(isinstance(n, Integral) and n > 0 for n in shape):
+            raise ValueError(
+                "image_shape must be (height, width) or (height, width, channels), all of them "
+                f"integers above 0, got {self.image_shape!r}."
+            )
+        shape = tuple(int(n) for n in shape)
+        shape = shape if len(shape) == 3 else (*shape, 1)
+        if prod(shape) != self.n_features_in_:
+            raise ValueError(
+                f"image_shape={self.image_shape!r} holds {prod(shape)} values, but X has "
+                f"{self.n_features_in_} features: pass the height, width and channels whose "
+                f"product is {self.n_features_in_}."
+            )
+        return shape
+
+    def _check_same_shape(self, found):
+        if found is not None and found != self.image_shape_:
+            raise ValueError(
+                f"X has images of shape {found}, but ImageReshaper is expecting images of shape "
+                f"{self.image_shape_} (height, width, channels)."
+            )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags

@@ -1,0 +1,210 @@
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
+
+from skfashion._validation import unchanged_on_error, validate_images
+
+
+def _check_range(name, bounds):
+    """Return the two bounds of a range parameter as floats, or say what is wrong with them."""
+    if (
+        len(bounds) == 2
+        and all(isinstance(bound, Real) and np.isfinite(bound) for bound in bounds)
+        and bounds[0] < bounds[1]
+    ):
+        return float(bounds[0]), float(bounds[1])
+    raise ValueError(
+        f"{name} must be a tuple (lowest, highest) of two finite numbers, the first below the "
+        f"second, got {bounds!r}."
+    )
+
+
+class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Scale pixels from the range of their file format to the range that a network takes.
+
+    The scale is known beforehand (a byte goes from 0 to 255), so nothing is learned from the
+    data: images are scaled alike whichever images they are with, and :meth:`transform` is right
+    without a fit.
+
+    Parameters
+    ----------
+    pixel_range : tuple of two numbers, default=(0, 255)
+        Lowest and highest pixel that can occur. Pixels that were divided by 255 already need
+        ``(0, 1)``.
+
+    feature_range : tuple of two numbers, default=(0, 1)
+        What the lowest and the highest pixel become.
+
+    dtype : dtype or None, default=numpy.float32
+        Floating-point type of the output. Images need no more than 32 bits, whatever type they
+        came in. None keeps the type of floating-point input, and gives float32 for the rest.
+
+    clip : bool, default=False
+        What becomes of pixels outside `pixel_range`: an error if False, the nearest end of
+        `feature_range` if True.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of pixels (times channels) of an image seen during :meth:`fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where the input of :meth:`fit` had any.
+
+    See Also
+    --------
+    skfashion.preprocessing.ImageReshaper : Rows of pixels to images.
+    sklearn.preprocessing.MinMaxScaler : Learns the range of each feature from the data.
+
+    Notes
+    -----
+    The result is exactly the correctly rounded ``pixel / 255`` with the default ranges. The
+    input is never changed, and the output is a new array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfashion import PixelScaler
+    >>> pixels = np.array([[0, 51, 255]], dtype=np.uint8)
+    >>> scaler = PixelScaler()
+    >>> scaled = scaler.transform(pixels)
+    >>> scaled
+    array([[0. , 0.2, 1. ]], dtype=float32)
+    >>> scaler.inverse_transform(scaled)
+    array([[  0.,  51., 255.]], dtype=float32)
+    """
+
+    _parameter_constraints = {
+        "pixel_range": [tuple, list],
+        "feature_range": [tuple, list],
+        "dtype": "no_validation",  # checked by NumPy, whose message names what it got
+        "clip": ["boolean"],
+    }
+
+    def __init__(self, pixel_range=(0, 255), feature_range=(0, 1), *, dtype=np.float32, clip=False):
+        self.pixel_range = pixel_range
+        self.feature_range = feature_range
+        self.dtype = dtype
+        self.clip = clip
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check the parameters and the pixels; nothing is learned but the number of pixels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
+            Pixels in `pixel_range`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : PixelScaler
+            The scaler itself.
+
+        Raises
+        ------
+        ValueError
+            If pixels are not finite real numbers, or lie outside `pixel_range` while `clip` is
+            False.
+        """
+        with unchanged_on_error(self):
+            rows, _ = validate_images(self, X, reset=True)
+            low, high, *_ = self._check_params()
+            self._check_pixels(rows, low, high)
+        return self
+
+    def transform(self, X):
+        """Scale pixels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
+            Pixels in `pixel_range`.
+
+        Returns
+        -------
+        ndarray of the shape of `X`
+            Pixels in `feature_range`, in `dtype`.
+
+        Raises
+        ------
+        ValueError
+            If pixels are not finite real numbers, or lie outside `pixel_range` while `clip` is
+            False.
+        """
+        rows, image_shape = validate_images(self, X, reset=False)
+        low, high, feature_low, feature_high = self._check_params()
+        self._check_pixels(rows, low, high)
+        scaled = np.subtract(rows, low, dtype=self._output_dtype(rows))
+        scaled /= high - low
+        scaled *= feature_high - feature_low
+        scaled += feature_low
+        if self.clip:
+            np.clip(scaled, feature_low, feature_high, out=scaled)
+        return scaled if image_shape is None else scaled.reshape(np.asarray(X).shape)
+
+    def inverse_transform(self, X):
+        """Scale back from `feature_range` to `pixel_range`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
+            Scaled pixels.
+
+        Returns
+        -------
+        ndarray of the shape of `X`
+            Floating-point pixels in `dtype`, neither rounded nor clipped: for bytes again, take
+            ``np.rint(pixels).astype(np.uint8)``.
+        """
+        rows, image_shape = validate_images(self, X, reset=False)
+        low, high, feature_low, feature_high = self._check_params()
+        pixels = np.subtract(rows, feature_low, dtype=self._output_dtype(rows))
+        pixels /= feature_high - feature_low
+        pixels *= high - low
+        pixels += low
+        return pixels if image_shape is None else pixels.reshape(np.asarray(X).shape)
+
+    def _check_params(self):
+        self._validate_params()  # transform may be the first method called
+        return (
+            *_check_range("pixel_range", self.pixel_range),
+            *_check_range("feature_range", self.feature_range),
+        )
+
+    def _output_dtype(self, rows):
+        if self.dtype is None:
+            return rows.dtype if rows.dtype.kind == "f" else np.dtype(np.float32)
+        dtype = np.dtype(self.dtype)
+        if dtype.kind != "f":
+            raise ValueError(f"dtype must be a floating-point type or None, got {self.dtype!r}.")
+        return dtype
+
+    def _check_pixels(self, rows, low, high):
+        self._output_dtype(rows)
+        # Bytes in the range of bytes, the usual case, need no look at 47 million pixels.
+        of_bytes = rows.dtype == np.uint8 and low <= 0 and high >= 255
+        if self.clip or of_bytes or rows.size == 0:
+            return
+        smallest, largest = rows.min(), rows.max()
+        if low <= smallest and largest <= high:
+            return
+        what = "Negative values in data" if smallest < 0 <= low else "Pixels out of range"
+        raise ValueError(
+            f"{what} passed to PixelScaler: expected pixels from {low:g} to {high:g} "
+            f"(pixel_range), got pixels from {smallest:g} to {largest:g}. Set pixel_range to the "
+            "range of your pixels, or clip=True to clip them."
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.three_d_array = True
+        tags.input_tags.positive_only = not self.clip and self.pixel_range[0] >= 0
+        tags.transformer_tags.preserves_dtype = (
+            ["float64", "float32"] if self.dtype is None else [np.dtype(self.dtype).name]
+        )
+        return tags

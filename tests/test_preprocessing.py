@@ -1,0 +1,157 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.preprocessing import MinMaxScaler
+
+from skfashion import ImageReshaper, PixelScaler
+
+images_of_bytes = hnp.arrays(
+    np.uint8, hnp.array_shapes(min_dims=2, max_dims=4, min_side=1, max_side=6)
+)
+
+
+@given(images_of_bytes)
+def test_scaling_bytes_is_division_by_255_and_back(pixels):
+    before = pixels.copy()
+    scaled = PixelScaler().transform(pixels)
+    assert scaled.dtype == np.float32
+    assert scaled.shape == pixels.shape
+    assert_array_equal(scaled, (pixels / 255).astype(np.float32))
+    back = PixelScaler().inverse_transform(scaled)
+    assert_array_equal(np.rint(back).astype(np.uint8), pixels)
+    assert_array_equal(pixels, before)
+
+
+@given(images_of_bytes, st.floats(-5, 5), st.floats(0.5, 10))
+def test_ranges_agree_with_min_max_scaler(pixels, low, width):
+    rows = pixels.reshape(len(pixels), -1)
+    feature_range = (low, low + width)
+    reference = MinMaxScaler(feature_range).fit(np.tile([[0.0], [255.0]], rows.shape[1]))
+    ours = PixelScaler(feature_range=feature_range, dtype=np.float64).fit_transform(rows)
+    assert_allclose(ours, reference.transform(rows), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("given_as", ["uint8", "int64", "float32", "float64", "bool"])
+@pytest.mark.parametrize("dtype", [None, np.float32, "float64"])
+def test_output_type(given_as, dtype):
+    pixels = np.ones((2, 3), dtype=given_as)
+    kept = np.dtype(given_as) if given_as.startswith("float") else np.float32
+    assert PixelScaler(dtype=dtype).transform(pixels).dtype == (dtype or kept)
+
+
+def test_pixels_out_of_range_are_an_error_or_clipped():
+    pixels = np.array([[0.0, 300.0]])
+    with pytest.raises(ValueError, match=r"from 0 to 255 .*got pixels from 0 to 300.*clip=True"):
+        PixelScaler().transform(pixels)
+    with pytest.raises(ValueError, match="Negative values in data"):
+        PixelScaler().fit(-pixels)
+    assert_array_equal(PixelScaler(clip=True).transform([[-3, 0, 300]]), [[0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"pixel_range": (255, 0)}, r"pixel_range must be .* got \(255, 0\)"),
+        ({"pixel_range": (0, np.nan)}, "pixel_range"),
+        ({"feature_range": (0, 1, 2)}, "feature_range"),
+        ({"feature_range": 1}, "'feature_range' parameter"),
+        ({"dtype": np.int32}, "dtype must be a floating-point type or None"),
+        ({"clip": 2}, "'clip' parameter"),
+    ],
+)
+def test_bad_scaler_parameters_are_named_and_leave_no_trace(parameters, message):
+    scaler = PixelScaler(**parameters)
+    for method in (scaler.fit, scaler.transform):
+        with pytest.raises((ValueError, TypeError), match=message):
+            method([[1, 2]])
+    assert not hasattr(scaler, "n_features_in_")
+
+
+def test_a_failed_fit_leaves_the_fitted_scaler_as_it_was():
+    scaler = PixelScaler().fit(pd.DataFrame({"a": [1], "b": [2]}))
+    before = dict(vars(scaler))
+    with pytest.raises(ValueError, match="Negative"):
+        scaler.fit(pd.DataFrame({"c": [-1]}))
+    assert vars(scaler) == before
+
+
+def test_names_and_set_output():
+    frame = pd.DataFrame({"pixel1": [0, 255], "pixel2": [51, 0]})
+    scaler = PixelScaler().set_output(transform="pandas").fit(frame)
+    assert list(scaler.get_feature_names_out()) == ["pixel1", "pixel2"]
+    scaled = scaler.transform(frame)
+    assert list(scaled.columns) == ["pixel1", "pixel2"]
+    assert scaled.dtypes.eq(np.float32).all()
+
+
+@given(images_of_bytes)
+def test_reshaping_there_and_back(pixels):
+    reshaper = ImageReshaper().fit(pixels)
+    images = reshaper.transform(pixels)
+    assert images.dtype == pixels.dtype
+    assert images.shape == (len(pixels), *reshaper.image_shape_)
+    assert_array_equal(reshaper.inverse_transform(images), pixels.reshape(len(pixels), -1))
+    assert_array_equal(
+        reshaper.inverse_transform(images.reshape(len(pixels), -1)).ravel(), pixels.ravel()
+    )
+    if pixels.ndim > 2:
+        assert reshaper.image_shape_[:2] == pixels.shape[1:3]
+
+
+@pytest.mark.parametrize(
+    ("n_features", "image_shape", "expected"),
+    [
+        (784, None, (28, 28, 1)),
+        (10, None, (1, 10, 1)),
+        (1, None, (1, 1, 1)),
+        (12, (3, 4), (3, 4, 1)),
+        (12, [2, 2, 3], (2, 2, 3)),
+    ],
+)
+def test_image_shape(n_features, image_shape, expected):
+    rows = np.arange(2 * n_features).reshape(2, n_features)
+    reshaper = ImageReshaper(image_shape)
+    images = reshaper.fit_transform(rows)
+    assert reshaper.image_shape_ == expected
+    assert_array_equal(images, rows.reshape(2, *expected))
+    assert np.shares_memory(images, rows)
+
+
+def test_a_wrong_shape_says_both_numbers():
+    with pytest.raises(ValueError, match=r"holds 783 values, but X has 784 features"):
+        ImageReshaper((27, 29)).fit(np.zeros((2, 784)))
+    with pytest.raises(ValueError, match=r"\(4, 4, 1\).*expecting images of shape \(2, 8, 1\)"):
+        ImageReshaper((2, 8)).fit(np.zeros((2, 4, 4)))
+    reshaper = ImageReshaper().fit(np.zeros((2, 4, 4)))
+    with pytest.raises(ValueError, match=r"X has 9 features, but .* expecting 16"):
+        reshaper.transform(np.zeros((2, 9)))
+    with pytest.raises(ValueError, match=r"\(2, 8, 1\).*expecting images of shape \(4, 4, 1\)"):
+        reshaper.inverse_transform(np.zeros((2, 2, 8)))
+
+
+@pytest.mark.parametrize("image_shape", [(28,), (28, 0), (28, 28, 1, 1), (28.0, 28), "28x28"])
+def test_a_shape_that_is_none_is_named(image_shape):
+    with pytest.raises((ValueError, TypeError), match="image_shape"):
+        ImageReshaper(image_shape).fit(np.zeros((2, 784)))
+
+
+@pytest.mark.parametrize("transformer", [PixelScaler(), ImageReshaper()])
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (np.zeros((2, 2, 2, 2, 2)), r"\(n, height, width, channels\)"),
+        (np.full((2, 4), np.nan), "NaN"),
+        (np.full((2, 2, 2), np.inf), "infinity"),
+        (np.full((2, 4), 1j), "Complex data not supported"),
+        (np.full((2, 4), "a", dtype=object), "could not convert string to float"),
+        (np.zeros((0, 4)), "0 sample"),
+        (np.zeros(4), "Expected 2D array"),
+    ],
+)
+def test_bad_pixels(transformer, X, message):
+    with pytest.raises(ValueError, match=message):
+        transformer.fit(X)
