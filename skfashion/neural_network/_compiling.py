@@ -1,0 +1,150 @@
+"""Names and keras objects from the constructor to what a network is compiled with."""
+
+import inspect
+from math import prod
+
+import numpy as np
+
+
+def _loss_classes(keras):
+    """Map both names of each loss, `CategoricalHinge` and `categorical_hinge`, to its class."""
+    classes = {}
+    for class_name, value in vars(keras.losses).items():
+        if inspect.isclass(value) and issubclass(value, keras.losses.Loss):
+            default = inspect.signature(value).parameters.get("name")
+            if default is not None and isinstance(default.default, str):
+                classes[class_name] = classes[default.default] = value
+    return classes
+
+
+def make_loss(keras, loss):
+    """Return a new loss that averages over sample weights, and whether it takes integer codes.
+
+    keras' own default divides the weighted sum by the number of samples; divided by the sum of
+    their weights instead, a weight of 2 is the same as a sample given twice.
+
+    Parameters
+    ----------
+    keras : module
+        Loaded keras.
+    loss : str, keras.losses.Loss or callable
+        A loss whose name begins with "sparse" takes integer codes, any other one-hot rows.
+
+    Returns
+    -------
+    loss : keras.losses.Loss or callable
+        Of floatx, so to be called where a network is built.
+    sparse : bool
+        Whether it takes integer codes.
+    """
+    classes = _loss_classes(keras)
+    if isinstance(loss, str):
+        try:
+            loss = keras.losses.get(loss)
+        except ValueError as error:
+            raise ValueError(
+                f"loss must be a keras loss or the name of one, got {loss!r}. The names are: "
+                f"{', '.join(sorted(name for name in classes if name.islower()))}."
+            ) from error
+    name = getattr(loss, "__name__", None)
+    if name in classes:
+        loss = classes[name]()
+    if isinstance(loss, keras.losses.Loss):
+        config = loss.get_config()
+        if config.get("reduction") == "sum_over_batch_size":
+            config["reduction"] = "mean_with_sample_weight"
+        loss = type(loss).from_config(config)
+        name = loss.name
+    return loss, str(name).lower().startswith("sparse")
+
+
+def make_optimizer(keras, optimizer, learning_rate):
+    """Return a new optimizer, so that no two fits share one.
+
+    Parameters
+    ----------
+    keras : module
+        Loaded keras.
+    optimizer : str or keras.optimizers.Optimizer
+        Name of a keras optimizer, or one to take class and settings from.
+    learning_rate : float, keras.optimizers.schedules.LearningRateSchedule or None
+        None leaves the optimizer's own.
+
+    Returns
+    -------
+    keras.optimizers.Optimizer
+    """
+    if isinstance(optimizer, str):
+        try:
+            optimizer = keras.optimizers.get(optimizer)
+        except ValueError as error:
+            raise ValueError(
+                "optimizer must be a keras optimizer or the name of one, such as 'adam', 'sgd' or "
+                f"'rmsprop', got {optimizer!r}."
+            ) from error
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise ValueError(
+            f"optimizer must be a keras optimizer or the name of one, got {optimizer!r}."
+        )
+    config = optimizer.get_config()
+    if learning_rate is not None:
+        config["learning_rate"] = learning_rate
+    return type(optimizer).from_config(config)
+
+
+def make_model(keras, architecture, input_shape, n_classes, options):
+    """Call an architecture and check what it returns.
+
+    Parameters
+    ----------
+    keras : module
+        Loaded keras.
+    architecture : callable
+        ``(input_shape, n_classes, **options) -> keras.Model``.
+    input_shape : tuple of int
+        ``(height, width, channels)``.
+    n_classes : int
+        Number of classes.
+    options : dict
+        Those that the user set.
+
+    Returns
+    -------
+    keras.Model
+
+    Raises
+    ------
+    ValueError
+        If the architecture does not take an option, cannot be built for such images, or returns
+        no model with one probability a class.
+    """
+    name = getattr(architecture, "__name__", repr(architecture))
+    try:
+        inspect.signature(architecture).bind(input_shape, n_classes, **options)
+    except TypeError as error:
+        raise ValueError(
+            f"The architecture {name} was asked for with input_shape, n_classes and the options "
+            f"{options}, which its signature does not take: {error}."
+        ) from error
+    try:
+        model = architecture(input_shape, n_classes, **options)
+    except ValueError as error:
+        raise ValueError(
+            f"The architecture {name} cannot be built for images of shape {input_shape} (height, "
+            f"width, channels) and {n_classes} classes: {error}"
+        ) from error
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"The architecture {name} must return a keras.Model, got {model!r}.")
+    if model.output_shape != (None, n_classes):
+        raise ValueError(
+            f"The architecture {name} must have one output a class, of shape (None, {n_classes}), "
+            f"got {model.output_shape}."
+        )
+    image = np.linspace(-1, 1, prod(input_shape)).reshape(1, *input_shape)
+    outputs = keras.ops.convert_to_numpy(model(image, training=False)).astype(float)
+    if np.any(outputs < 0) or not np.isclose(outputs.sum(), 1, atol=1e-3):
+        raise ValueError(
+            f"The architecture {name} must end in a softmax: its outputs for one image must be "
+            f"probabilities that sum to 1, got {outputs[0].tolist()}."
+        )
+    return model

@@ -1,0 +1,553 @@
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+)
+
+from skfashion._validation import infer_image_shape, unchanged_on_error, validate_images
+
+from ._architectures import ARCHITECTURES
+
+_OPTIONS = ("filters", "kernel_size", "dense_units", "dropout", "batch_normalization")
+_PREDICTION_BATCH = 1024
+
+
+class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
+    """Convolutional network for classifying images, trained by keras.
+
+    The network is built, compiled and held by a ``scikeras.wrappers.KerasClassifier``. Rows of
+    pixels and images are both taken, at fit and at predict alike; pixels should be small numbers,
+    as :class:`~skfashion.preprocessing.PixelScaler` gives them.
+
+    Parameters
+    ----------
+    architecture : {"one_conv_dropout", "three_conv", "three_conv_dropout", \
+            "two_conv_dropout"} or callable, default="three_conv"
+        The network: the name of a built-in one, each a function of
+        :mod:`skfashion.neural_network`, or a function
+        ``(input_shape, n_classes, **options) -> keras.Model``, with `input_shape` ``(height,
+        width, channels)``, that ends in a softmax over the classes. ``**options`` are those of
+        the five parameters below that are not None.
+
+    filters : sequence of int or None, default=None
+        Filters of each convolution. None, here and in the four below: as the architecture has it.
+
+    kernel_size : int or None, default=None
+        Side of the convolution kernels in pixels.
+
+    dense_units : int or None, default=None
+        Units of the hidden dense layer; 0 for none.
+
+    dropout : float, sequence of float or None, default=None
+        Dropout rate in [0, 1), one for all places or one for each.
+
+    batch_normalization : bool or None, default=None
+        Whether to normalize batches before each activation.
+
+    epochs : int, default=10
+        Number of passes over the training images.
+
+    batch_size : int, default=128
+        Number of images for one step of the optimizer.
+
+    optimizer : str or keras.optimizers.Optimizer, default="adam"
+        Name of a keras optimizer, or one whose class and settings each fit takes for a new one.
+
+    learning_rate : float, keras.optimizers.schedules.LearningRateSchedule or None, default=None
+        Learning rate, above 0, or its schedule over the steps. None: the optimizer's own.
+
+    loss : str, keras.losses.Loss or callable, default="sparse_categorical_crossentropy"
+        Name of a keras loss, or a loss. One whose name begins with "sparse" is given the number
+        of the class, any other the one-hot row. Losses with keras' default reduction are
+        averaged over the sample weights, so that a weight of 2 is the same as a sample given
+        twice.
+
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each label, multiplied with `sample_weight`; labels left out weigh 1.
+        "balanced" weighs them inversely to their frequency.
+
+    early_stopping : bool, default=False
+        Whether to stop when the accuracy on validation data no longer improves, and go back to
+        the weights of the best epoch, which are kept in memory.
+
+    validation_fraction : float, default=0.1
+        Part of the training images, in (0, 1), set aside for `early_stopping`, with classes in
+        the same proportions; unless :meth:`fit` is given `validation_data`.
+
+    n_iter_no_change : int, default=5
+        Number of epochs without improvement after which `early_stopping` stops.
+
+    callbacks : list of keras.callbacks.Callback or None, default=None
+        Called during training. Each fit works on copies, so that clones share nothing and these
+        stay as they are.
+
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the weights, the optimizer's state and the history of
+        the last one.
+
+    verbose : int or bool, default=0
+        0: silent. 1 or more: a progress bar for each epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Draws the initial weights, the order of the images, the dropout masks and the validation
+        images. An int makes two fits on one machine predict identically. The global generators
+        of Python, NumPy and keras are left as they were; None draws one seed from NumPy's, as
+        everywhere in scikit-learn.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+
+    n_classes_ : int
+        Number of classes.
+
+    n_features_in_ : int
+        Number of pixels (times channels) of an image, for rows and images alike.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where the training data had any.
+
+    image_shape_ : tuple of int
+        ``(height, width, channels)`` of the images that the network sees. Rows become a square
+        gray image where their length is a square, else a strip of height 1.
+
+    model_ : keras.Model
+        The trained network.
+
+    keras_classifier_ : scikeras.wrappers.KerasClassifier
+        Holds ``model_``; it knows the classes as 0 to ``n_classes_ - 1``.
+
+    history_ : dict of lists
+        "loss" and "accuracy" of each epoch, and "val_loss" and "val_accuracy" where there were
+        validation data.
+
+    n_iter_ : int
+        Number of epochs done, those of earlier fits included under `warm_start` and
+        :meth:`partial_fit`.
+
+    best_epoch_ : int
+        Position in ``history_`` of the epoch whose weights were kept. With `early_stopping` only.
+
+    See Also
+    --------
+    skfashion.make_cnn_pipeline : From pixels of bytes to this classifier, in one pipeline.
+    sklearn.neural_network.MLPClassifier : Fully connected networks.
+
+    Notes
+    -----
+    float64 input trains in float64, everything else in float32. Integer pixels are cast batch by
+    batch, so that the images in memory are not copied.
+
+    Interrupting :meth:`fit` (Ctrl-C) ends training with a warning; what was learned so far stays.
+
+    Rows may hold something else than images, so that built-in architectures cut kernels and pools
+    to fit when rows are too short for them; images that are too small are an error.
+
+    Examples
+    --------
+    >>> from skfashion import KerasCNNClassifier
+    >>> from skfashion.datasets import make_fashion_images
+    >>> X, y = make_fashion_images(300, random_state=0, return_X_y=True)
+    >>> X = X / 255
+    >>> cnn = KerasCNNClassifier(epochs=15, batch_size=32, random_state=0).fit(X[:200], y[:200])
+    >>> cnn.predict_proba(X[200:]).shape
+    (100, 10)
+    >>> cnn.score(X[200:], y[200:]) > 0.5
+    True
+    """
+
+    _parameter_constraints = {
+        "architecture": [StrOptions(set(ARCHITECTURES)), callable],
+        "filters": ["array-like", None],
+        "kernel_size": [Interval(Integral, 1, None, closed="left"), None],
+        "dense_units": [Interval(Integral, 0, None, closed="left"), None],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like", None],
+        "batch_normalization": ["boolean", None],
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "optimizer": [str, HasMethods("get_config")],
+        "learning_rate": [
+            Interval(Real, 0, None, closed="neither"),
+            HasMethods("get_config"),
+            None,
+        ],
+        "loss": [str, callable],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "callbacks": [list, None],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        architecture="three_conv",
+        *,
+        filters=None,
+        kernel_size=None,
+        dense_units=None,
+        dropout=None,
+        batch_normalization=None,
+        epochs=10,
+        batch_size=128,
+        optimizer="adam",
+        learning_rate=None,
+        loss="sparse_categorical_crossentropy",
+        class_weight=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=5,
+        callbacks=None,
+        warm_start=False,
+        verbose=0,
+        random_state=None,
+    ):
+        self.architecture = architecture
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.dense_units = dense_units
+        self.dropout = dropout
+        self.batch_normalization = batch_normalization
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.loss = loss
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, validation_data=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
+            Pixels: finite, real, dense.
+
+        y : array-like of shape (n,)
+            Labels: strings, integers or booleans, at least two different ones.
+
+        sample_weight : array-like of shape (n,), default=None
+            Weights, at least 0 and not all 0. Images of weight 0 are left out.
+
+        validation_data : tuple (X, y) or (X, y, sample_weight), default=None
+            Evaluated after each epoch, and what `early_stopping` goes by if it is set. In a
+            pipeline, these images do not pass through the steps before.
+
+        Returns
+        -------
+        self : KerasCNNClassifier
+            The trained classifier. After an error, it is as it was before.
+
+        Raises
+        ------
+        ValueError
+            If the images, labels or weights are not as above, if the images are too small for
+            the architecture, or if training diverges.
+        """
+        with unchanged_on_error(self):
+            go_on = self.warm_start and hasattr(self, "model_")
+            rows, y = self._validate_training(X, y, go_on)
+            self._set_classes(np.unique(y), go_on)
+            data, subset = self._encode_training(rows, y, sample_weight)
+            if (present := np.unique(data[1][subset])).size < 2:
+                raise ValueError(
+                    "KerasCNNClassifier needs samples of at least 2 classes, of weight above 0; "
+                    f"got 1 class: {self.classes_[present[0]]!r}."
+                )
+            validation = None
+            if validation_data is not None:
+                held_out = self._encode_validation(validation_data)
+                validation = (held_out, np.arange(len(held_out[0])))
+            if not go_on:
+                self._random_state = check_random_state(self.random_state)
+            if self.early_stopping and validation is None:
+                subset, held_out = train_test_split(
+                    subset,
+                    test_size=self.validation_fraction,
+                    stratify=data[1][subset],
+                    random_state=self._random_state,
+                )
+                validation = (self._encode(rows, y, sample_weight), held_out)
+            if not go_on:
+                self._build()
+            self._run((data, subset), validation, self.epochs)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one epoch on some images, going on from where training is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
+            Pixels: finite, real, dense.
+
+        y : array-like of shape (n,)
+            Labels, all of them among `classes`.
+
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come. Needed in the first call, may be left out later.
+
+        sample_weight : array-like of shape (n,), default=None
+            Weights, at least 0 and not all 0.
+
+        Returns
+        -------
+        self : KerasCNNClassifier
+            The classifier. After an error, it is as it was before.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`fit`, and if `classes` are missing in the first call or differ later, or
+            with ``early_stopping=True`` or ``class_weight="balanced"``, which need all images.
+        """
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True.")
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "partial_fit does not support class_weight='balanced', which needs all labels: "
+                "compute the weights from them and pass class_weight as a dict."
+            )
+        with unchanged_on_error(self):
+            go_on = hasattr(self, "model_")
+            if classes is None and not go_on:
+                raise ValueError("classes must be passed on the first call to partial_fit.")
+            rows, y = self._validate_training(X, y, go_on)
+            if classes is not None:
+                self._set_classes(np.unique(column_or_1d(classes)), go_on)
+            training = self._encode_training(rows, y, sample_weight)
+            if not go_on:
+                self._random_state = check_random_state(self.random_state)
+                self._build()
+            self._run(training, None, epochs=1)
+        return self
+
+    def predict_proba(self, X):
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
+            Pixels, as many an image as in training; rows and images are both taken.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            Each row sums to 1; columns in the order of ``classes_``. float64 where training was
+            in float64, else float32.
+        """
+        from ._keras import new_networks_expected
+
+        check_is_fitted(self)
+        rows, image_shape = validate_images(self, X, reset=False)
+        self._check_image_shape(image_shape)
+        probabilities = np.empty((len(rows), self.n_classes_), dtype=self._dtype)
+        for start in range(0, len(rows), _PREDICTION_BATCH):
+            part = slice(start, start + _PREDICTION_BATCH)
+            images = rows[part].reshape(-1, *self.image_shape_).astype(self._dtype, copy=False)
+            with new_networks_expected():
+                probabilities[part] = self.model_.predict_on_batch(images)
+        return probabilities
+
+    def predict(self, X):
+        """Return the most probable label of each image.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
+            Pixels, as many an image as in training; rows and images are both taken.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Labels from ``classes_``; the first of those that are equally probable.
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def _validate_training(self, X, y, go_on):
+        (rows, y), image_shape = validate_images(self, X, y=y, reset=not go_on)
+        check_classification_targets(y)
+        if go_on:
+            self._check_image_shape(image_shape)
+        else:
+            self.image_shape_ = image_shape or infer_image_shape(self.n_features_in_)
+            self._from_rows = image_shape is None
+            self._dtype = "float64" if rows.dtype == np.float64 else "float32"
+        return rows, y
+
+    def _set_classes(self, classes, go_on):
+        if not go_on:
+            self.classes_ = classes
+            self.n_classes_ = len(classes)
+        elif not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"Training can only go on with the classes it began with, {self.classes_}; got "
+                f"{classes}."
+            )
+
+    def _encode(self, rows, y, sample_weight):
+        """Return (rows, codes of y, weights or None)."""
+        encoder = LabelEncoder()
+        encoder.classes_ = self.classes_
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(
+                sample_weight, rows, dtype=np.dtype(self._dtype), ensure_non_negative=True
+            )
+        return rows, encoder.transform(y), sample_weight
+
+    def _encode_training(self, rows, y, sample_weight):
+        """Return (rows, codes of y, weights or None), and which rows weigh anything."""
+        rows, codes, weights = self._encode(rows, y, sample_weight)
+        if self.class_weight is not None:
+            by_class = compute_sample_weight(self.class_weight, y).astype(self._dtype)
+            weights = by_class if weights is None else weights * by_class
+        if weights is None:
+            return (rows, codes, weights), np.arange(len(rows))
+        subset = np.flatnonzero(weights)
+        if subset.size == 0 or weights.min() < 0:
+            raise ValueError(
+                "sample_weight and class_weight must not be negative, and not be zero for all "
+                f"samples; got products from {weights.min():g} to {weights.max():g}."
+            )
+        return (rows, codes, weights), subset
+
+    def _encode_validation(self, validation_data):
+        if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
+            raise ValueError(
+                "validation_data must be a tuple (X, y) or (X, y, sample_weight), got a "
+                f"{type(validation_data).__name__}."
+            )
+        X, y, *sample_weight = validation_data
+        rows, image_shape = validate_images(self, X, reset=False)
+        self._check_image_shape(image_shape)
+        y = column_or_1d(y)
+        check_consistent_length(rows, y)
+        return self._encode(rows, y, *(sample_weight or [None]))
+
+    def _check_image_shape(self, image_shape):
+        if image_shape is not None and image_shape != self.image_shape_:
+            raise ValueError(
+                f"X has images of shape {image_shape}, but KerasCNNClassifier is expecting images "
+                f"of shape {self.image_shape_} (height, width, channels)."
+            )
+
+    def _build(self):
+        from ._compiling import make_loss, make_model, make_optimizer
+        from ._keras import building
+        from ._scikeras import build
+
+        options = {name: getattr(self, name) for name in _OPTIONS}
+        options = {name: value for name, value in options.items() if value is not None}
+        architecture = self.architecture
+        if not callable(architecture):
+            architecture = ARCHITECTURES[architecture]
+            options["shrink"] = self._from_rows
+        seed = self._random_state.randint(np.iinfo(np.int32).max)
+        with building(self._dtype, seed) as keras:
+            loss, self._sparse_targets = make_loss(keras, self.loss)
+            wrapper = build(
+                partial(
+                    make_model, keras, architecture, self.image_shape_, self.n_classes_, options
+                ),
+                image_shape=self.image_shape_,
+                n_classes=self.n_classes_,
+                loss=loss,
+                optimizer=make_optimizer(keras, self.optimizer, self.learning_rate),
+            )
+        self._hold(wrapper)
+        self.history_ = {}
+        self.n_iter_ = 0
+
+    def _hold(self, wrapper):
+        self.keras_classifier_ = wrapper
+        self.model_ = wrapper.model_
+
+    def _run(self, training, validation, epochs):
+        """Train for some epochs on `training`, a pair of (rows, codes, weights) and a subset."""
+        from ._batches import Batches
+        from ._training import train
+
+        def batches(data, subset, random_state=None):
+            rows, codes, weights = data
+            if not self._sparse_targets:
+                codes = np.eye(self.n_classes_, dtype=self._dtype)[codes]
+            return Batches(
+                rows,
+                codes,
+                weights,
+                subset,
+                image_shape=self.image_shape_,
+                dtype=self._dtype,
+                batch_size=self.batch_size,
+                random_state=random_state,
+            )
+
+        history, best_epoch = train(
+            self.model_,
+            batches(*training, random_state=self._random_state),
+            None if validation is None else batches(*validation),
+            done=self.n_iter_,
+            epochs=epochs,
+            patience=self.n_iter_no_change if self.early_stopping else None,
+            callbacks=self.callbacks,
+            verbose=self.verbose,
+        )
+        for name, values in history.items():
+            self.history_[name] = self.history_.get(name, []) + values
+        self.n_iter_ = len(self.history_.get("loss", []))
+        vars(self).pop("best_epoch_", None)
+        if best_epoch is not None:
+            self.best_epoch_ = best_epoch
+
+    def __getstate__(self):
+        state = super().__getstate__().copy()
+        if "model_" in state:
+            from ._scikeras import pack
+
+            del state["model_"]
+            state["keras_classifier_"] = pack(state["keras_classifier_"])
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "keras_classifier_" in state:
+            from ._scikeras import unpack
+
+            self._hold(
+                unpack(
+                    state["keras_classifier_"],
+                    image_shape=self.image_shape_,
+                    n_classes=self.n_classes_,
+                    dtype=self._dtype,
+                )
+            )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags

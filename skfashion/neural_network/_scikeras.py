@@ -1,0 +1,74 @@
+"""The one module that knows scikeras.
+
+A ``scikeras.wrappers.KerasClassifier`` builds, compiles and holds the network. Training and
+prediction go to its keras model directly: scikeras' own ``fit`` takes whole arrays only, reseeds
+the global generators and shares callbacks between fits, and its ``predict_proba`` drops an axis.
+"""
+
+import pickle
+from functools import partial
+
+import numpy as np
+
+from ._keras import building, load_keras
+
+
+def _build(make_model, compile_kwargs):
+    model = make_model()
+    model.compile(**compile_kwargs, weighted_metrics=["accuracy"])
+    return model
+
+
+def _hold(model, image_shape, n_classes, **compile_params):
+    load_keras()  # before scikeras loads it, so that it loads quietly
+    from scikeras.wrappers import KerasClassifier
+
+    wrapper = KerasClassifier(model=model, verbose=0, **compile_params)
+    images = np.zeros((n_classes, *image_shape), dtype=np.float32)
+    return wrapper.initialize(images, np.arange(n_classes))
+
+
+def build(make_model, *, image_shape, n_classes, loss, optimizer):
+    """Build and compile a network, held by a scikeras classifier.
+
+    Parameters
+    ----------
+    make_model : callable
+        Called without arguments, returns a keras model.
+    image_shape : tuple of int
+        ``(height, width, channels)``.
+    n_classes : int
+        Number of classes; the labels that the network knows are 0 to ``n_classes - 1``.
+    loss : keras.losses.Loss or callable
+        What to compile the model with.
+    optimizer : keras.optimizers.Optimizer
+        What to compile the model with.
+
+    Returns
+    -------
+    scikeras.wrappers.KerasClassifier
+        Initialized, not trained; its ``model_`` is the network.
+    """
+    model = partial(_build, make_model)
+    return _hold(model, image_shape, n_classes, loss=loss, optimizer=optimizer)
+
+
+def _seed_states(model):
+    """Return the variables that dropout layers count their masks in, which keras does not save."""
+    weights = {id(weight) for weight in model.weights}
+    return [variable for variable in model.variables if id(variable) not in weights]
+
+
+def pack(wrapper):
+    """Return the network of a wrapper as bytes, with all that training goes on from."""
+    model = wrapper.model_
+    return pickle.dumps((model, [np.asarray(state) for state in _seed_states(model)]))
+
+
+def unpack(packed, *, image_shape, n_classes, dtype):
+    """Return a wrapper that holds the network of :func:`pack`."""
+    with building(dtype, seed=0):  # the seed is of no consequence: the states are put back
+        model, states = pickle.loads(packed)
+    for state, value in zip(_seed_states(model), states, strict=True):
+        state.assign(value)
+    return _hold(model, image_shape, n_classes)

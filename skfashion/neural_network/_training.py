@@ -1,0 +1,94 @@
+"""Training a compiled network on batches, until its epochs are done or somebody stops it."""
+
+import copy
+import warnings
+
+import numpy as np
+
+from ._keras import load_keras, new_networks_expected
+
+keras = load_keras()
+
+
+def _copies(callbacks):
+    """Return copies of the user's callbacks, so that no two fits share one."""
+    for callback in callbacks or []:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise ValueError(
+                f"callbacks must be keras.callbacks.Callback objects, got {callback!r}."
+            )
+    return copy.deepcopy(callbacks or [])
+
+
+def train(model, training, validation, *, done, epochs, patience, callbacks, verbose):
+    """Train a network.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled; trained in place.
+    training, validation : Batches or None
+        The latter is evaluated after each epoch.
+    done : int
+        Number of epochs that the network was trained for before.
+    epochs : int
+        Number of epochs to train.
+    patience : int or None
+        Number of epochs without a better accuracy on `validation` after which training stops and
+        the best weights are put back; None for no such stop.
+    callbacks : list of keras.callbacks.Callback or None
+        The user's; copies of them are called.
+    verbose : int or bool
+        Whether to show a progress bar for each epoch.
+
+    Returns
+    -------
+    history : dict of lists
+        Of the epochs completed.
+    best_epoch : int or None
+        Counted from the first epoch ever; None without `patience`, or if no epoch was completed.
+
+    Raises
+    ------
+    ValueError
+        If the loss is not finite.
+
+    Warns
+    -----
+    UserWarning
+        If training was interrupted (Ctrl-C).
+    """
+    recorder = keras.callbacks.History()
+    callbacks = [*_copies(callbacks), recorder]
+    best = None
+    if patience is not None:
+        best = keras.callbacks.EarlyStopping(
+            "val_accuracy", mode="max", patience=patience, restore_best_weights=True
+        )
+        callbacks.append(best)
+    try:
+        with new_networks_expected():
+            model.fit(
+                training,
+                initial_epoch=done,
+                epochs=done + epochs,
+                validation_data=validation,
+                callbacks=callbacks,
+                shuffle=False,  # keras would shuffle the batches, from Python's global generator
+                verbose=int(bool(verbose)),
+            )
+    except KeyboardInterrupt:
+        warnings.warn("Training interrupted by user.", stacklevel=5)
+        if best is not None:
+            best.on_train_end()
+    history = recorder.history
+    if not history:
+        return {}, None
+    best_epoch = None if best is None else best.best_epoch
+    kept = len(history["loss"]) - 1 if best is None else best_epoch - done
+    if not np.isfinite(history["loss"][kept]):
+        raise ValueError(
+            f"Training diverged: the loss of epoch {done + kept + 1} is {history['loss'][kept]}. "
+            "Lower learning_rate, or scale the pixels first (PixelScaler)."
+        )
+    return history, best_epoch

@@ -1,0 +1,53 @@
+"""Pipelines ready to fit."""
+
+from sklearn.pipeline import Pipeline
+
+from skfashion.neural_network import KerasCNNClassifier
+from skfashion.preprocessing import ImageReshaper, PixelScaler
+
+__all__ = ["make_cnn_pipeline"]
+
+
+def make_cnn_pipeline(
+    *, architecture="three_conv", image_shape=None, memory=None, **cnn_parameters
+):
+    """Make a pipeline from pixels of bytes to the classes of a convolutional network.
+
+    Parameters
+    ----------
+    architecture : str or callable, default="three_conv"
+        The network, as in :class:`~skfashion.neural_network.KerasCNNClassifier`.
+
+    image_shape : tuple of int or None, default=None
+        ``(height, width)`` or ``(height, width, channels)`` of the images in rows of pixels, as
+        in :class:`~skfashion.preprocessing.ImageReshaper`.
+
+    memory : str, joblib.Memory or None, default=None
+        Where :class:`~sklearn.pipeline.Pipeline` caches the first two steps, if anywhere.
+
+    **cnn_parameters
+        All other parameters of :class:`~skfashion.neural_network.KerasCNNClassifier`.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        With the steps "scaler", "reshaper" and "cnn", so that a search sets
+        ``cnn__learning_rate`` and the like. Pixels are expected from 0 to 255; for those in
+        [0, 1], set ``scaler__pixel_range=(0, 1)``.
+
+    Examples
+    --------
+    >>> from skfashion import make_cnn_pipeline
+    >>> make_cnn_pipeline(epochs=5, random_state=0)
+    Pipeline(steps=[('scaler', PixelScaler()), ('reshaper', ImageReshaper()),
+                    ('cnn', KerasCNNClassifier(epochs=5, random_state=0))])
+    """
+    cnn = KerasCNNClassifier(architecture, **cnn_parameters)
+    return Pipeline(
+        [
+            ("scaler", PixelScaler()),
+            ("reshaper", ImageReshaper(image_shape)),
+            ("cnn", cnn),
+        ],
+        memory=memory,
+    )

@@ -1,0 +1,31 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from skfashion.datasets import make_fashion_images
+
+
+@pytest.fixture(scope="session")
+def clothes():
+    """240 generated images of 20 x 20 pixels, as rows of bytes, and their labels."""
+    return make_fashion_images(240, image_size=20, random_state=0, return_X_y=True)
+
+
+@pytest.fixture
+def run_python(tmp_path):
+    """Run code in a fresh interpreter; return what it wrote to (stdout, stderr)."""
+
+    def run(code, *arguments, **environment):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env={**os.environ, **environment},
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout, done.stderr
+
+    return run

@@ -1,0 +1,54 @@
+"""scikit-learn's own checks, on every estimator of the package."""
+
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import skfashion
+from skfashion import ImageReshaper, KerasCNNClassifier, PixelScaler
+from skfashion.neural_network._architectures import ARCHITECTURES
+
+DROPOUT = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "dropout masks are drawn for each row of a batch, so a row given twice is masked twice, "
+        "a row of weight 2 once"
+    )
+}
+ESTIMATORS = {
+    KerasCNNClassifier(): {},
+    ImageReshaper(): {},
+    PixelScaler(): {},
+    PixelScaler(dtype=None): {},
+    PixelScaler(pixel_range=(-10, 300), clip=True): {},
+    KerasCNNClassifier("one_conv_dropout"): DROPOUT,
+    KerasCNNClassifier("three_conv_dropout"): DROPOUT,
+    KerasCNNClassifier("two_conv_dropout"): DROPOUT,
+}
+
+
+def expected_failures(estimator):
+    # Estimators are cloned before they get here, so they are told apart by their parameters.
+    return next(reasons for known, reasons in ESTIMATORS.items() if repr(known) == repr(estimator))
+
+
+@parametrize_with_checks(list(ESTIMATORS), expected_failed_checks=expected_failures)
+def test_scikit_learn_accepts(estimator, check):
+    check(estimator)
+
+
+def test_every_estimator_is_checked_and_the_defaults_have_no_expected_failure():
+    public = {getattr(skfashion, name) for name in skfashion.__all__}
+    classes = {c for c in public if isinstance(c, type) and issubclass(c, BaseEstimator)}
+    assert {type(estimator) for estimator in ESTIMATORS} == classes
+    checked = {e.architecture for e in ESTIMATORS if isinstance(e, KerasCNNClassifier)}
+    assert checked == set(ARCHITECTURES)
+    for cls in classes:
+        assert expected_failures(cls()) == {}
+
+
+@pytest.mark.parametrize("estimator", [KerasCNNClassifier()])
+def test_the_default_is_a_deterministic_classifier(estimator):
+    tags = estimator.__sklearn_tags__()
+    assert tags.estimator_type == "classifier"
+    assert not tags.non_deterministic
+    assert not tags.classifier_tags.poor_score

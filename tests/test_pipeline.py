@@ -1,0 +1,199 @@
+"""The pipeline inside scikit-learn's tools."""
+
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
+from sklearn.base import clone, is_classifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import VotingClassifier
+from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+    StratifiedKFold,
+    check_cv,
+    cross_val_predict,
+    cross_val_score,
+    cross_validate,
+)
+from sklearn.pipeline import Pipeline
+
+from skfashion import ImageReshaper, KerasCNNClassifier, PixelScaler, make_cnn_pipeline
+
+
+@pytest.fixture
+def pipeline():
+    return make_cnn_pipeline(
+        architecture="two_conv_dropout", filters=(8,), epochs=2, batch_size=32, random_state=0
+    )
+
+
+def test_what_the_factory_builds(tmp_path):
+    built = make_cnn_pipeline(
+        architecture="one_conv_dropout", image_shape=(14, 56), memory=str(tmp_path), epochs=3
+    )
+    assert type(built) is Pipeline
+    assert built.memory == str(tmp_path)
+    assert list(built.named_steps) == ["scaler", "reshaper", "cnn"]
+    assert [type(step) for step in built.named_steps.values()] == [
+        PixelScaler,
+        ImageReshaper,
+        KerasCNNClassifier,
+    ]
+    assert built["reshaper"].image_shape == (14, 56)
+    assert built["cnn"].architecture == "one_conv_dropout"
+    assert built["cnn"].epochs == 3
+    default = make_cnn_pipeline()["cnn"].get_params()
+    assert default == KerasCNNClassifier().get_params()
+    with pytest.raises(TypeError, match="epoch"):
+        make_cnn_pipeline(epoch=3)
+
+
+@pytest.mark.parametrize("given_as", ["rows", "images", "images with a channel"])
+def test_rows_and_images_train_in_float32_whatever_the_array(pipeline, clothes, given_as):
+    X, y = clothes
+    shape = {"rows": (400,), "images": (20, 20)}.get(given_as, (20, 20, 1))
+    X = X.reshape(-1, *shape).astype(np.float64)
+    before = X.copy()
+    pipeline.fit(X, y)
+    assert pipeline["cnn"].model_.dtype == "float32"
+    assert pipeline.predict_proba(X).shape == (len(X), 10)
+    assert_array_equal(X, before)
+
+
+def test_memory_caches_the_first_steps(pipeline, clothes, tmp_path):
+    X, y = clothes
+    cached = clone(pipeline).set_params(memory=joblib.Memory(tmp_path, verbose=0))
+    expected = pipeline.fit(X, y).predict_proba(X)
+    for _ in range(2):
+        assert_array_equal(clone(cached).fit(X, y).predict_proba(X), expected)
+
+
+def test_cross_val_score_beats_chance(pipeline, clothes):
+    X, y = clothes
+    scores = cross_val_score(pipeline.set_params(cnn__epochs=15), X, y, cv=3)
+    assert scores.shape == (3,)
+    assert scores.min() > 0.3
+
+
+def test_folds_are_stratified(pipeline, clothes):
+    X, y = clothes
+    assert is_classifier(pipeline)
+    assert isinstance(check_cv(5, y, classifier=is_classifier(pipeline)), StratifiedKFold)
+    order = np.argsort(y, kind="stable")  # in plain thirds, each fold would miss classes
+    results = cross_validate(pipeline, X[order], y[order], cv=3, return_estimator=True)
+    for fitted in results["estimator"]:
+        assert_array_equal(fitted.classes_, np.arange(10))
+
+
+def grid_search(pipeline, n_jobs):
+    grid = {
+        "cnn__architecture": ["one_conv_dropout", "two_conv_dropout"],
+        "cnn__learning_rate": [1e-9, 0.003],
+        "cnn__dropout": [0.0, 0.4],
+    }
+    pipeline = clone(pipeline).set_params(cnn__epochs=3)
+    return GridSearchCV(pipeline, grid, cv=2, n_jobs=n_jobs, error_score="raise")
+
+
+def test_grid_search_with_one_process_and_with_two(pipeline, clothes):
+    X, y = clothes
+    alone = grid_search(pipeline, 1).fit(X, y)
+    together = grid_search(pipeline, 2).fit(X, y)
+    assert alone.best_params_["cnn__learning_rate"] == 0.003
+    assert together.best_params_ == alone.best_params_
+    assert_allclose(
+        together.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"], atol=0.05
+    )
+    assert len(set(alone.cv_results_["mean_test_score"])) > 2
+    best = alone.best_estimator_["cnn"]
+    rates = [layer.rate for layer in best.model_.layers if hasattr(layer, "rate")]
+    assert set(rates) <= {alone.best_params_["cnn__dropout"]}
+    assert_array_equal(together.predict(X), together.best_estimator_.predict(X))
+
+
+def test_clone_takes_parameters_and_nothing_learned(pipeline, clothes):
+    copied = clone(pipeline.fit(*clothes))
+    assert not hasattr(copied["cnn"], "model_")
+    assert copied["cnn"].get_params() == pipeline["cnn"].get_params()
+
+
+def test_calibrated_classifier(pipeline, clothes):
+    X, y = clothes
+    calibrated = CalibratedClassifierCV(pipeline, cv=2).fit(X, y)
+    assert_allclose(calibrated.predict_proba(X).sum(axis=1), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("voting", ["soft", "hard"])
+def test_voting_classifier(pipeline, clothes, voting):
+    X, y = clothes
+    other = clone(pipeline).set_params(cnn__architecture="one_conv_dropout")
+    vote = VotingClassifier([("a", pipeline), ("b", other)], voting=voting).fit(X, y)
+    if voting == "soft":
+        mean = np.mean([fitted.predict_proba(X) for fitted in vote.estimators_], axis=0)
+        assert_allclose(vote.predict_proba(X), mean)
+    assert vote.predict(X).shape == (len(X),)
+
+
+def test_cross_val_predict_of_probabilities(pipeline, clothes):
+    X, y = clothes
+    probabilities = cross_val_predict(pipeline, X, y, cv=2, method="predict_proba")
+    assert probabilities.shape == (len(X), 10)
+    assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_metadata_routing_of_sample_weight(pipeline, clothes):
+    X, y = clothes
+    weights = np.where(y < 5, 1.0, 1e-6)
+    expected = clone(pipeline).fit(X, y, cnn__sample_weight=weights).predict_proba(X)
+    assert not np.allclose(clone(pipeline).fit(X, y).predict_proba(X), expected)
+    with config_context(enable_metadata_routing=True):
+        routed = clone(pipeline)
+        routed["cnn"].set_fit_request(sample_weight=True)
+        accuracy = get_scorer("accuracy").set_score_request(sample_weight=True)
+        assert_array_equal(
+            clone(routed).fit(X, y, sample_weight=weights).predict_proba(X), expected
+        )
+        weighted = cross_val_score(
+            routed, X, y, cv=2, scoring=accuracy, params={"sample_weight": weights}
+        )
+        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+            clone(pipeline).fit(X, y, sample_weight=weights)
+    assert not np.allclose(weighted, cross_val_score(pipeline, X, y, cv=2))
+
+
+PREDICT = """
+import pickle, sys, joblib, numpy as np
+path = sys.argv[1]
+pipeline = joblib.load(path) if path.endswith("joblib") else pickle.load(open(path, "rb"))
+np.save(path + ".npy", pipeline.predict_proba(np.load(sys.argv[2])))
+pipeline.set_params(cnn__warm_start=True, cnn__epochs=1)
+pipeline.fit(np.load(sys.argv[2]), np.load(sys.argv[3]))
+np.save(path + ".more.npy", pipeline.predict_proba(np.load(sys.argv[2])))
+"""
+
+
+@pytest.mark.parametrize("file", ["pipeline.pickle", "pipeline.joblib"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_pickle_predicts_and_trains_on_in_another_process(
+    pipeline, clothes, run_python, tmp_path, file, dtype
+):
+    X, y = clothes
+    X = X.astype(dtype)
+    pipeline.set_params(scaler__dtype=None).fit(X, y)
+    np.save(tmp_path / "X.npy", X)
+    np.save(tmp_path / "y.npy", y)
+    path = tmp_path / file
+    if file.endswith("joblib"):
+        joblib.dump(pipeline, path)
+    else:
+        path.write_bytes(pickle.dumps(pipeline))
+    run_python(PREDICT, path, tmp_path / "X.npy", tmp_path / "y.npy")
+    assert_array_equal(np.load(f"{path}.npy"), pipeline.predict_proba(X))
+    # The optimizer's state and the generators of orders and dropout masks are in it too.
+    pipeline.set_params(cnn__warm_start=True, cnn__epochs=1).fit(X, y)
+    assert_array_equal(np.load(f"{path}.more.npy"), pipeline.predict_proba(X))
