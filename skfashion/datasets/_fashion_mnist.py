@@ -1,0 +1,365 @@
+"""Fashion-MNIST: found on this machine or downloaded, and in either case checked."""
+
+import hashlib
+import math
+import os
+import secrets
+import time
+import warnings
+from importlib import resources
+from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils import Bunch
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+
+from ._idx import load_idx
+from ._labels import TARGET_NAMES
+
+
+class _IdxFile(NamedTuple):
+    name: str
+    shape: tuple
+    sha256: str  # of the decompressed file: the data set's copies are compressed differently
+
+
+_FILES = {
+    "train": (
+        _IdxFile(
+            "train-images-idx3-ubyte",
+            (60_000, 28, 28),
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        ),
+        _IdxFile(
+            "train-labels-idx1-ubyte",
+            (60_000,),
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        ),
+    ),
+    "test": (
+        _IdxFile(
+            "t10k-images-idx3-ubyte",
+            (10_000, 28, 28),
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        ),
+        _IdxFile(
+            "t10k-labels-idx1-ubyte",
+            (10_000,),
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        ),
+    ),
+}
+# The first mirror speaks no https; the hashes above vouch for the bytes of both.
+_MIRRORS = (
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+)
+# Where the Debian package dataset-fashion-mnist puts the files.
+_SYSTEM_FOLDER = "/usr/share/datasets/fashion-mnist"
+_REMEDY = (
+    "On Debian or Ubuntu, `apt-get install dataset-fashion-mnist` installs the data; or put the "
+    "four published files into a folder and name it by data_home or the environment variable "
+    "SKFASHION_DATA."
+)
+# A compressed file may be a little larger than what it holds, but not by more than this.
+_DOWNLOAD_SLACK = 1 << 16
+_CHUNK = 1 << 16
+
+
+@validate_params(
+    {
+        "subset": [StrOptions({"train", "test", "all"})],
+        "data_home": [str, PathLike, None],
+        "return_X_y": ["boolean"],
+        "as_frame": ["boolean"],
+        "download_if_missing": ["boolean"],
+        "n_retries": [Interval(Integral, 1, None, closed="left")],
+        "delay": [Interval(Real, 0.0, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def fetch_fashion_mnist(
+    *,
+    subset="train",
+    data_home=None,
+    return_X_y=False,
+    as_frame=False,
+    download_if_missing=True,
+    n_retries=3,
+    delay=1.0,
+):
+    """Load Fashion-MNIST, 70,000 gray images of clothes in ten classes (classification).
+
+    Each file is looked for, in this order, in `data_home`, in keras' own cache, in the system's
+    data folder ``/usr/share/datasets/fashion-mnist``, and, if it is in none of them, downloaded
+    into `data_home`. Whatever its source, its decompressed bytes are checked by SHA-256 at each
+    load.
+
+    Parameters
+    ----------
+    subset : {'train', 'test', 'all'}, default='train'
+        The 60,000 images to train on, the 10,000 to test on, or both, those to train on first.
+
+    data_home : str or path-like, default=None
+        Folder that holds the files or shall hold them. None stands for the environment variable
+        ``SKFASHION_DATA``, or, if that is unset or empty, for the user's cache
+        (``~/.cache/skfashion`` on Linux).
+
+    return_X_y : bool, default=False
+        If True, return ``(data, target)`` instead of a Bunch.
+
+    as_frame : bool, default=False
+        If True, `data` is a pandas DataFrame and `target` a pandas Series.
+
+    download_if_missing : bool, default=True
+        If False, raise an OSError if the data are not on this machine, instead of downloading
+        them.
+
+    n_retries : int, default=3
+        How many times all mirrors are tried in turn before a download is given up.
+
+    delay : float, default=1.0
+        Seconds between these times.
+
+    Returns
+    -------
+    dataset : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object, with the following attributes.
+
+        data : ndarray of shape (n_samples, 784), dtype uint8
+            One row an image, pixels in 0..255. A DataFrame with the columns `feature_names` if
+            `as_frame` is True.
+        target : ndarray of shape (n_samples,), dtype int64
+            Labels in 0..9; int64 as in scikit-learn's own data sets, so that sums and
+            differences of labels do not wrap around as the file's bytes would. A Series named
+            ``label``, as in the CSV form, if `as_frame` is True.
+        images : ndarray of shape (n_samples, 28, 28), dtype uint8
+            The same pixels as images: a view of `data`, unless that is a DataFrame.
+        target_names : ndarray of shape (10,), dtype str
+            What the labels mean.
+        feature_names : list of 784 str
+            ``pixel1`` to ``pixel784``, row by row.
+        DESCR : str
+            Description of the data set.
+        frame : DataFrame of shape (n_samples, 785) or None
+            `data` and `target` in one, if `as_frame` is True.
+
+    (data, target) : tuple if `return_X_y` is True
+        The two of that name above.
+
+    Raises
+    ------
+    OSError
+        If a file is nowhere on this machine in a good copy and may not be or could not be
+        downloaded, or if `data_home` cannot be written to or its disk is full. The message lists
+        each place that was tried and what was wrong there.
+
+    Warns
+    -----
+    UserWarning
+        If a copy was found but is damaged or unreadable. It is passed over, never used, and the
+        next place is tried.
+
+    See Also
+    --------
+    make_fashion_images : Generated images of clothes, for which nothing needs to be downloaded.
+    read_idx : Reads one file of the form in which the data set is published.
+    read_fashion_csv : Reads the data set's CSV form.
+
+    Notes
+    -----
+    A download is written to a temporary file in `data_home`, checked, and only then given its
+    name, in one step: processes may fetch at the same time, and an interrupted download leaves
+    nothing behind. A damaged ``.gz`` file in `data_home` is replaced by that step; nothing
+    else is ever changed or deleted. Files are accepted under their published names with or without
+    ``.gz``, compressed or not.
+
+    References
+    ----------
+    .. [1] H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking
+       Machine Learning Algorithms", arXiv:1708.07747, 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfashion.datasets import fetch_fashion_mnist
+    >>> try:
+    ...     X, y = fetch_fashion_mnist(subset="test", return_X_y=True, download_if_missing=False)
+    ... except OSError:  # no copy on this machine: blank images stand in for this example
+    ...     X, y = np.zeros((10_000, 784), np.uint8), np.arange(10_000) % 10
+    >>> X.shape, X.dtype
+    ((10000, 784), dtype('uint8'))
+    >>> np.bincount(y)
+    array([1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000])
+    """
+    data_home = _resolve_data_home(data_home)
+    arrays = []
+    for split in ("train", "test") if subset == "all" else (subset,):
+        for file in _FILES[split]:
+            problems = {}
+            array = _find(file, data_home, problems)
+            if array is None and download_if_missing:
+                array = _download(file, data_home, n_retries, delay, problems)
+            if array is None:
+                raise _nothing_good(file, problems, download_if_missing)
+            arrays.append(array)
+
+    images, labels = (
+        np.concatenate(a) if len(a) > 1 else a[0] for a in (arrays[::2], arrays[1::2])
+    )
+    data = images.reshape(len(images), -1)
+    target = labels.astype(np.int64)
+    feature_names = [f"pixel{i}" for i in range(1, data.shape[1] + 1)]
+
+    frame = None
+    if as_frame:
+        import pandas as pd
+
+        data = pd.DataFrame(data, columns=feature_names)
+        target = pd.Series(target, name="label")
+        frame = pd.concat([data, target], axis=1)
+    if return_X_y:
+        return data, target
+    descr = resources.files(__package__) / "descr" / "fashion_mnist.rst"
+    return Bunch(
+        data=data,
+        target=target,
+        frame=frame,
+        images=images,
+        target_names=np.array(TARGET_NAMES),
+        feature_names=feature_names,
+        DESCR=descr.read_text(encoding="utf-8"),
+    )
+
+
+def _resolve_data_home(data_home):
+    data_home = data_home or os.environ.get("SKFASHION_DATA")
+    if not data_home:
+        import pooch
+
+        data_home = pooch.os_cache("skfashion")
+    return Path(data_home).expanduser()
+
+
+def _find(file, data_home, problems):
+    """Return the first good copy on this machine, or None, noting what was wrong elsewhere."""
+    keras_home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    places = (data_home, keras_home / "datasets" / "fashion-mnist", Path(_SYSTEM_FOLDER))
+    for place in dict.fromkeys(places):  # data_home may well be one of the others
+        for path in (place / f"{file.name}.gz", place / file.name):
+            try:
+                return _load(path, file)
+            except (FileNotFoundError, NotADirectoryError):
+                problems[path] = "no such file"
+            except (OSError, ValueError) as error:
+                problems[path] = _without(path, error)
+                warnings.warn(
+                    f"A copy of Fashion-MNIST is passed over: {path}: {problems[path]}",
+                    # Past _find, fetch_fashion_mnist and validate_params' wrapper.
+                    stacklevel=4,
+                )
+    return None
+
+
+def _load(path, file):
+    """Read `path` and check that it holds exactly what `file` says."""
+    hasher = hashlib.sha256()
+    array = load_idx(path, shape=file.shape, hasher=hasher)
+    if hasher.hexdigest() != file.sha256:
+        raise ValueError(
+            f"{path}: expected {file.sha256} as SHA-256 of the decompressed file, found "
+            f"{hasher.hexdigest()}: the file is damaged or is another data set's. Remove it or "
+            "replace it by the right one."
+        )
+    return array
+
+
+def _download(file, data_home, n_retries, delay, problems):
+    """Return the file from the first mirror that gives a good one, or None."""
+    # What pooch downloads with; pooch raises its exceptions as they are.
+    from requests import RequestException
+
+    for attempt in range(n_retries):
+        if attempt:
+            time.sleep(delay)
+        for mirror in _MIRRORS:
+            url = f"{mirror}{file.name}.gz"
+            try:
+                return _download_from(url, file, data_home)
+            except (RequestException, ValueError) as error:
+                problems[url] = str(error)
+            except OSError as error:
+                # Not the mirror's fault: another attempt would fail in the same way.
+                raise OSError(
+                    error.errno,
+                    f"Fashion-MNIST could not be stored in {data_home}: {error.strerror or error}. "
+                    "Make room or choose a folder that can be written to, by data_home or the "
+                    "environment variable SKFASHION_DATA.",
+                ) from error
+    return None
+
+
+def _download_from(url, file, data_home):
+    """Download, check, then name the file; leave nothing behind if anything goes wrong."""
+    from pooch import HTTPDownloader
+    from tqdm import tqdm
+
+    data_home.mkdir(parents=True, exist_ok=True)
+    target = data_home / f"{file.name}.gz"
+    # Unique, so that processes do not write into each other's file; in the same folder, so that
+    # the renaming is one step. Not from `tempfile`, whose files only their owner could read.
+    part = data_home / f"{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part"
+    limit = math.prod(file.shape) + _DOWNLOAD_SLACK
+    try:
+        with (
+            part.open("xb") as out,
+            # pooch asks for the bar's truth value, for which tqdm needs a total, and then sets
+            # the server's.
+            tqdm(desc=target.name, total=limit, unit="B", unit_scale=True) as bar,
+        ):
+            download = HTTPDownloader(
+                progressbar=bar, chunk_size=_CHUNK, headers={"Accept-Encoding": "identity"}
+            )
+            download(url, _BoundedWriter(out, limit), None)
+        array = _load(part, file)
+        part.replace(target)
+    except ValueError as error:
+        # The temporary file, gone when this is read, is not what the user should look at.
+        raise ValueError(_without(part, error)) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return array
+
+
+class _BoundedWriter:
+    """File to write to that refuses more than `limit` bytes, lest a mirror fill the disk."""
+
+    def __init__(self, file, limit):
+        self.file = file
+        self.limit = limit
+
+    def write(self, chunk):
+        self.limit -= len(chunk)
+        if self.limit < 0:
+            raise ValueError("expected a compressed file, found more bytes than it can have")
+        return self.file.write(chunk)
+
+    def flush(self):
+        self.file.flush()
+
+
+def _without(path, error):
+    """Return the text of `error` without the path with which it may begin."""
+    return str(error).removeprefix(f"{path}: ")
+
+
+def _nothing_good(file, problems, downloaded):
+    reason = "" if downloaded else " and `download_if_missing` is False"
+    tried = "\n".join(f"  {where}: {what}" for where, what in problems.items())
+    return OSError(
+        f"Fashion-MNIST's file {file.name} was not found in a good copy{reason}. Tried:\n"
+        f"{tried}\n{_REMEDY}"
+    )

@@ -1,0 +1,605 @@
+"""fetch_fashion_mnist: where it looks, what it refuses, and what an ill-fated download leaves.
+
+Small files stand in for the real ones, a server on 127.0.0.1 for the mirrors. Tests of the real
+data are at the end.
+"""
+
+import errno
+import gzip
+import hashlib
+import signal
+import struct
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import skfashion
+from skfashion.datasets import _fashion_mnist, fetch_fashion_mnist
+
+N_IMAGES = {"train": 12, "test": 5}
+
+
+def to_idx(array):
+    sizes = struct.pack(f">{array.ndim}I", *array.shape)
+    return bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes()
+
+
+@pytest.fixture
+def arrays(monkeypatch, tmp_path):
+    """Stand-in arrays by file name, and a machine on which there is no copy of any data."""
+    rng = np.random.default_rng(0)
+    arrays, table = {}, {}
+    for split, files in _fashion_mnist._FILES.items():
+        table[split] = []
+        for file in files:
+            shape = (N_IMAGES[split], *file.shape[1:])
+            array = rng.integers(0, 256 if len(shape) > 1 else 10, shape, dtype=np.uint8)
+            arrays[file.name] = array
+            digest = hashlib.sha256(to_idx(array)).hexdigest()
+            table[split].append(_fashion_mnist._IdxFile(file.name, shape, digest))
+    monkeypatch.setattr(_fashion_mnist, "_FILES", table)
+    monkeypatch.setattr(_fashion_mnist, "_MIRRORS", ())
+    monkeypatch.setattr(_fashion_mnist, "_SYSTEM_FOLDER", str(tmp_path / "system"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("SKFASHION_DATA", raising=False)
+    return arrays
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path / "home"
+
+
+def put(folder, arrays, *, compress=True, only=""):
+    """Write the stand-in files whose names contain `only`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in arrays.items():
+        if only in name:
+            content = to_idx(array)
+            path = folder / (f"{name}.gz" if compress else name)
+            path.write_bytes(gzip.compress(content) if compress else content)
+    return folder
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+# The server. A mirror is a function of the request handler and the right content.
+
+
+def good(handler, content):
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(content)))
+    handler.end_headers()
+    handler.wfile.write(content)
+
+
+def cut_off(handler, content):
+    """End the connection half way, though all was promised."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(content)))
+    handler.end_headers()
+    handler.wfile.write(content[: len(content) // 2])
+
+
+def cut_off_unnoticed(handler, content):
+    """Promise and send the first half only: no layer below the checks can know."""
+    good(handler, content[: len(content) // 2])
+
+
+def server_error(handler, content):
+    handler.send_error(500)
+
+
+def web_page(handler, content):
+    good(handler, b"<html>The file has moved.</html>")
+
+
+def other_data(handler, content):
+    """Send a whole and valid file in which one byte differs."""
+    content = bytearray(gzip.decompress(content))
+    content[-1] ^= 1
+    good(handler, gzip.compress(content))
+
+
+def endless(handler, content):
+    handler.send_response(200)
+    handler.end_headers()
+    chunk = bytes(1 << 20)
+    for _ in range(200):
+        try:
+            handler.wfile.write(chunk)
+        except OSError:  # the client has hung up, as it should
+            handler.server.hung_up.append(handler.path)
+            return
+
+
+@pytest.fixture
+def serve(arrays, monkeypatch):
+    """Serve the stand-in files by mirrors of the given kinds, and note each request."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.requests.append(self.path)
+            _, mirror, name = self.path.split("/")
+            content = gzip.compress(to_idx(arrays[name.removesuffix(".gz")]))
+            server.mirrors[int(mirror)](self, content)
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.requests, server.hung_up = [], []
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+
+    def serve(*mirrors):
+        server.mirrors = mirrors
+        base = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setattr(
+            _fashion_mnist, "_MIRRORS", tuple(f"{base}/{i}/" for i in range(len(mirrors)))
+        )
+        return server
+
+    yield serve
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+# What is returned
+
+
+@pytest.mark.parametrize(("subset", "n"), [("train", 12), ("test", 5), ("all", 17)])
+def test_bunch(arrays, home, subset, n):
+    put(home, arrays)
+    bunch = fetch_fashion_mnist(subset=subset, data_home=home)
+    assert (bunch.data.shape, bunch.data.dtype) == ((n, 784), np.uint8)
+    assert (bunch.target.shape, bunch.target.dtype) == ((n,), np.int64)
+    assert bunch.images.shape == (n, 28, 28)
+    assert np.shares_memory(bunch.images, bunch.data)
+    np.testing.assert_array_equal(bunch.images.reshape(n, 784), bunch.data)
+    parts = {"train": ["train"], "test": ["t10k"], "all": ["train", "t10k"]}[subset]
+    for what, found in (("images-idx3", bunch.images), ("labels-idx1", bunch.target)):
+        expected = np.concatenate([arrays[f"{part}-{what}-ubyte"] for part in parts])
+        np.testing.assert_array_equal(found, expected)
+    assert bunch.target_names[[0, 9]].tolist() == ["T-shirt/top", "Ankle boot"]
+    assert len(bunch.target_names) == 10
+    assert bunch.feature_names[::783] == ["pixel1", "pixel784"]
+    assert "Zalando" in bunch.DESCR
+    assert bunch.frame is None
+
+
+def test_other_forms_of_return(arrays, home):
+    put(home, arrays)
+    bunch = fetch_fashion_mnist(data_home=home)
+    X, y = fetch_fashion_mnist(data_home=str(home), return_X_y=True)
+    np.testing.assert_array_equal(X, bunch.data)
+    np.testing.assert_array_equal(y, bunch.target)
+
+    framed = fetch_fashion_mnist(data_home=home, as_frame=True)
+    assert list(framed.data.columns) == bunch.feature_names
+    assert (framed.data.dtypes == np.uint8).all()
+    assert (framed.target.name, framed.target.dtype) == ("label", np.int64)
+    np.testing.assert_array_equal(framed.data, X)
+    np.testing.assert_array_equal(framed.images, bunch.images)
+    pd.testing.assert_frame_equal(framed.frame, framed.data.assign(label=framed.target))
+    X_frame, y_frame = fetch_fashion_mnist(data_home=home, return_X_y=True, as_frame=True)
+    pd.testing.assert_frame_equal(X_frame, framed.data)
+    pd.testing.assert_series_equal(y_frame, framed.target)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"subset": "validation"},
+        {"data_home": 1},
+        {"return_X_y": "yes"},
+        {"as_frame": None},
+        {"download_if_missing": 2},
+        {"n_retries": 0},
+        {"delay": -1},
+    ],
+)
+def test_parameters_are_validated(arrays, parameters):
+    with pytest.raises(ValueError, match=f"'{next(iter(parameters))}' parameter"):
+        fetch_fashion_mnist(**parameters)
+
+
+def test_import_is_light():
+    # scikit-learn loads pandas itself, in some of its versions.
+    code = (
+        "import sys, sklearn.utils._param_validation\n"
+        "before = set(sys.modules)\n"
+        "import skfashion.datasets\n"
+        "heavy = {'keras', 'pandas', 'pooch', 'requests', 'tensorflow', 'tqdm'}\n"
+        "sys.exit(' '.join(heavy & set(sys.modules) - before) or 0)"
+    )
+    run_python(code)
+
+
+# Where it looks
+
+
+@pytest.mark.parametrize("compress", [True, False])
+@pytest.mark.parametrize("place", ["home", "keras/datasets/fashion-mnist", "system"])
+def test_each_place_is_searched_without_a_download(arrays, tmp_path, home, place, compress):
+    put(tmp_path / place, arrays, compress=compress)
+    before = names(tmp_path / place)
+    bunch = fetch_fashion_mnist(data_home=home, download_if_missing=False)
+    np.testing.assert_array_equal(bunch.images, arrays["train-images-idx3-ubyte"])
+    assert names(tmp_path / place) == before
+    assert place == "home" or not home.exists()
+
+
+def test_files_may_lie_in_different_places(arrays, tmp_path, home):
+    put(home, arrays, only="images")
+    put(tmp_path / "system", arrays, only="labels", compress=False)
+    fetch_fashion_mnist(subset="all", data_home=home, download_if_missing=False)
+
+
+def test_environment_variable_and_default_name_data_home(arrays, tmp_path, home, monkeypatch):
+    monkeypatch.setattr("pooch.os_cache", lambda project: tmp_path / "cache" / project)
+    with pytest.raises(OSError, match="cache/skfashion"):
+        fetch_fashion_mnist(download_if_missing=False)
+    put(tmp_path / "cache" / "skfashion", arrays, only="train")
+    fetch_fashion_mnist(download_if_missing=False)
+    monkeypatch.setenv("SKFASHION_DATA", "")
+    fetch_fashion_mnist(download_if_missing=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SKFASHION_DATA", "~/elsewhere")
+    put(tmp_path / "elsewhere", arrays, only="t10k")
+    fetch_fashion_mnist(subset="test", download_if_missing=False)
+    with pytest.raises(OSError, match="home/t10k"):  # the argument goes before the variable
+        fetch_fashion_mnist(subset="test", data_home=home, download_if_missing=False)
+
+
+def test_nothing_found_and_no_download(arrays, tmp_path, home):
+    with pytest.raises(OSError, match="`download_if_missing` is False") as raised:
+        fetch_fashion_mnist(data_home=home, download_if_missing=False)
+    message = str(raised.value)
+    for place in (home, tmp_path / "keras/datasets/fashion-mnist", tmp_path / "system"):
+        assert f"{place}/train-images-idx3-ubyte.gz: no such file" in message
+        assert f"{place}/train-images-idx3-ubyte: no such file" in message
+    assert "apt-get install dataset-fashion-mnist" in message
+    assert "SKFASHION_DATA" in message
+    assert not home.exists()
+
+
+# Files on this machine that are not what they should be
+
+
+def flip(path):
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[-1] ^= 1
+    path.write_bytes(gzip.compress(content))
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def trade_magic(path):
+    content = gzip.decompress(path.read_bytes())
+    path.write_bytes(gzip.compress(b"\0\0\x08\x01" + content[4:]))
+
+
+def drop_an_image(path):
+    content = gzip.decompress(path.read_bytes())
+    path.write_bytes(gzip.compress(struct.pack(">4I", 2051, 11, 28, 28) + content[16:-784]))
+
+
+def promise_a_terabyte(path):
+    path.write_bytes(gzip.compress(struct.pack(">4I", 2051, 1 << 30, 32, 32) + bytes(100)))
+
+
+def make_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES = [
+    (flip, "expected .* as SHA-256"),
+    (truncate, "whole gzip stream"),
+    (trade_magic, r"expected an array of shape \(12, 28, 28\)"),
+    (drop_an_image, r"header that promises \(11, 28, 28\)"),
+    (promise_a_terabyte, r"header that promises \(1073741824, 32, 32\)"),
+    (make_folder, "Is a directory"),
+]
+
+
+@pytest.mark.parametrize(("damage", "reason"), DAMAGES)
+def test_damaged_copy_is_passed_over_with_a_warning(arrays, tmp_path, home, damage, reason):
+    put(home, arrays)
+    put(tmp_path / "system", arrays)
+    path = home / "train-images-idx3-ubyte.gz"
+    damage(path)
+    before = None if path.is_dir() else path.read_bytes()
+    with pytest.warns(UserWarning, match=reason) as warned:
+        bunch = fetch_fashion_mnist(data_home=home, download_if_missing=False)
+    assert str(path) in str(warned[0].message)
+    assert warned[0].filename == __file__
+    assert len(warned) == 1
+    np.testing.assert_array_equal(bunch.images, arrays["train-images-idx3-ubyte"])
+    assert path.is_dir() or path.read_bytes() == before
+
+
+@pytest.mark.parametrize(("damage", "reason"), DAMAGES)
+def test_damaged_copy_alone_is_an_error(arrays, home, damage, reason):
+    put(home, arrays)
+    path = home / "train-images-idx3-ubyte.gz"
+    damage(path)
+    with (
+        pytest.warns(UserWarning, match="passed over"),
+        pytest.raises(OSError, match=reason) as raised,
+    ):
+        fetch_fashion_mnist(data_home=home, download_if_missing=False)
+    assert str(path) in str(raised.value)
+
+
+def test_images_and_labels_of_different_lengths(arrays, home):
+    put(home, arrays)
+    labels = home / "train-labels-idx1-ubyte.gz"
+    (home / "t10k-labels-idx1-ubyte.gz").replace(labels)
+    with (
+        pytest.warns(UserWarning, match="passed over"),
+        pytest.raises(OSError, match=r"shape \(12,\), found a header that promises \(5,\)"),
+    ):
+        fetch_fashion_mnist(data_home=home, download_if_missing=False)
+
+
+def test_damaged_copy_in_data_home_is_replaced_by_a_download(arrays, home, serve):
+    serve(good)
+    put(home, arrays)
+    flip(home / "train-images-idx3-ubyte.gz")
+    with pytest.warns(UserWarning, match="SHA-256"):
+        bunch = fetch_fashion_mnist(data_home=home)
+    np.testing.assert_array_equal(bunch.images, arrays["train-images-idx3-ubyte"])
+    fetch_fashion_mnist(data_home=home, download_if_missing=False)  # and warns no more
+
+
+# Downloads
+
+
+def test_download_once_with_a_progress_bar(arrays, home, serve, capsys):
+    server = serve(good)
+    bunch = fetch_fashion_mnist(subset="test", data_home=home / "new")
+    np.testing.assert_array_equal(bunch.images, arrays["t10k-images-idx3-ubyte"])
+    assert names(home / "new") == ["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"]
+    assert len(server.requests) == 2
+    printed = capsys.readouterr()
+    assert "t10k-images-idx3-ubyte.gz: 100%" in printed.err
+    assert printed.out == ""
+    fetch_fashion_mnist(subset="test", data_home=home / "new")
+    assert len(server.requests) == 2
+    assert capsys.readouterr() == ("", "")
+
+
+def test_downloaded_file_has_the_usual_permissions(arrays, home, serve):
+    serve(good)
+    fetch_fashion_mnist(data_home=home)
+    (home / "usual").touch()
+    usual = (home / "usual").stat().st_mode
+    assert (home / "train-images-idx3-ubyte.gz").stat().st_mode == usual
+
+
+BAD_MIRRORS = [cut_off, cut_off_unnoticed, server_error, web_page, other_data, endless]
+
+
+@pytest.mark.parametrize("bad", BAD_MIRRORS)
+def test_second_mirror_helps_when_the_first_is_bad(arrays, home, serve, bad):
+    server = serve(bad, good)
+    bunch = fetch_fashion_mnist(data_home=home, n_retries=1)
+    np.testing.assert_array_equal(bunch.images, arrays["train-images-idx3-ubyte"])
+    assert names(home) == ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
+    if bad is endless:
+        assert server.hung_up
+
+
+@pytest.mark.parametrize("bad", BAD_MIRRORS)
+def test_bad_mirrors_alone_are_an_error_and_leave_nothing(arrays, home, serve, monkeypatch, bad):
+    waited = []
+    monkeypatch.setattr("time.sleep", waited.append)
+    server = serve(bad, server_error)
+    with pytest.raises(OSError, match="not found in a good copy") as raised:
+        fetch_fashion_mnist(data_home=home, n_retries=2, delay=0.25)
+    assert names(home) == []
+    assert [request[1] for request in server.requests] == ["0", "1", "0", "1"]
+    assert waited.count(0.25) == 1
+    for mirror in _fashion_mnist._MIRRORS:
+        assert f"{mirror}train-images-idx3-ubyte.gz: " in str(raised.value)
+    assert "500 Server Error" in str(raised.value)
+    assert ".part" not in str(raised.value)
+
+
+def test_retry_after_a_bad_moment(arrays, home, serve):
+    attempts = []
+
+    def recovers(handler, content):
+        attempts.append(handler.path)
+        (cut_off if len(attempts) == 1 else good)(handler, content)
+
+    serve(recovers)
+    fetch_fashion_mnist(data_home=home, n_retries=2, delay=0)
+    assert len(attempts) == 3
+
+
+def test_mirror_that_does_not_answer(arrays, home, monkeypatch):
+    monkeypatch.setattr(_fashion_mnist, "_MIRRORS", ("http://127.0.0.1:1/",))
+    with pytest.raises(OSError, match="refused"):
+        fetch_fashion_mnist(data_home=home, n_retries=1)
+    assert names(home) == []
+
+
+def test_full_disk(arrays, home, serve, monkeypatch):
+    def write(self, chunk):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_fashion_mnist._BoundedWriter, "write", write)
+    server = serve(good, good)
+    with pytest.raises(OSError, match=r"could not be stored.*No space left.*Make room") as raised:
+        fetch_fashion_mnist(data_home=home)
+    assert raised.value.errno == errno.ENOSPC
+    assert names(home) == []
+    assert len(server.requests) == 1  # another mirror would not make room
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
+def test_system_refuses_to_write_half_way(arrays, home, serve):
+    serve(good)
+    code = (
+        "import resource\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n"
+        f"    fetch_fashion_mnist(data_home={str(home)!r})\n"
+        "except OSError as error:\n"
+        "    assert 'File too large' in str(error), error\n"
+        "else:\n"
+        "    raise AssertionError('no error')\n"
+    )
+    run_python(stand_in_code() + code)
+    assert names(home) == []
+
+
+def test_data_home_that_cannot_be_written_to(arrays, home, serve, monkeypatch):
+    server = serve(good)
+    home.write_text("a file, not a folder")
+    with pytest.raises(OSError, match=r"could not be stored in .*home.*data_home"):
+        fetch_fashion_mnist(data_home=home)
+    with pytest.raises(NotADirectoryError, match=r"could not be stored in .*below"):
+        fetch_fashion_mnist(data_home=home / "below")
+
+    def mkdir(self, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with pytest.raises(PermissionError, match=r"could not be stored.*Permission denied"):
+        fetch_fashion_mnist(data_home=home / "new")
+    assert server.requests == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs signals to threads")
+def test_interrupted_download_leaves_nothing(arrays, home, serve):
+    hang_up = threading.Event()
+
+    def interrupts(handler, content):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content[: len(content) // 2])
+        handler.wfile.flush()
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        hang_up.wait(10)
+
+    serve(interrupts)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fetch_fashion_mnist(data_home=home)
+    finally:
+        hang_up.set()
+    assert names(home) == []
+    serve(good)
+    fetch_fashion_mnist(data_home=home)
+
+
+def test_interrupted_check_leaves_nothing(arrays, home, serve, monkeypatch):
+    def load_idx(path, **kwargs):
+        if path.suffix == ".part":
+            raise KeyboardInterrupt
+        raise FileNotFoundError
+
+    serve(good)
+    monkeypatch.setattr(_fashion_mnist, "load_idx", load_idx)
+    with pytest.raises(KeyboardInterrupt):
+        fetch_fashion_mnist(data_home=home)
+    assert names(home) == []
+
+
+def test_two_processes_fetch_at_once(arrays, home, serve):
+    both = threading.Barrier(2)
+
+    def waits_for_both(handler, content):
+        if "train-images" in handler.path:
+            both.wait(30)
+        good(handler, content)
+
+    serve(waits_for_both)
+    code = stand_in_code() + (
+        f"bunch = fetch_fashion_mnist(data_home={str(home)!r})\n"
+        f"assert bunch.images.sum() == {arrays['train-images-idx3-ubyte'].sum()}\n"
+    )
+    with start_python(code) as one, start_python(code) as other:
+        for process in (one, other):
+            output, _ = process.communicate(timeout=60)
+            assert process.returncode == 0, output
+    assert not both.broken
+    assert names(home) == ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
+    fetch_fashion_mnist(data_home=home, download_if_missing=False)
+
+
+def stand_in_code():
+    """Return code by which another process uses this one's stand-ins."""
+    settings = {
+        name: getattr(_fashion_mnist, name) for name in ("_FILES", "_MIRRORS", "_SYSTEM_FOLDER")
+    }
+    return (
+        "from skfashion.datasets import _fashion_mnist, fetch_fashion_mnist\n"
+        "from skfashion.datasets._fashion_mnist import _IdxFile\n"
+        f"vars(_fashion_mnist).update({settings!r})\n"
+    )
+
+
+def start_python(code):
+    # Run where the package lies, so that it is found whether or not it is installed.
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=Path(skfashion.__file__).parents[1],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def run_python(code):
+    with start_python(code) as process:
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+
+
+# The real data set
+
+
+@pytest.fixture(scope="module")
+def real():
+    try:
+        return fetch_fashion_mnist(subset="all", download_if_missing=False)
+    except OSError as error:
+        pytest.skip(f"no copy of Fashion-MNIST on this machine: {error}")
+
+
+@pytest.mark.real_data
+def test_real_data(real):
+    assert real.images.shape == (70_000, 28, 28)
+    for part in (real.target[:60_000], real.target[60_000:]):
+        np.testing.assert_array_equal(np.bincount(part), [len(part) // 10] * 10)
+    # The mean of the training pixels, as published with many a model: 0.2860 of 255.
+    assert real.data[:60_000].mean() / 255 == pytest.approx(0.2860, abs=1e-4)
+    assert real.target[:5].tolist() == [9, 0, 0, 3, 0]
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("subset", "rows"), [("train", slice(60_000)), ("test", slice(60_000, None))]
+)
+def test_real_subsets(real, subset, rows):
+    X, y = fetch_fashion_mnist(subset=subset, return_X_y=True, download_if_missing=False)
+    np.testing.assert_array_equal(X, real.data[rows])
+    np.testing.assert_array_equal(y, real.target[rows])
