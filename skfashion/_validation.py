@@ -65,7 +65,8 @@ def validate_images(estimator, X, *, reset, **check_params):
     ----------
     estimator : estimator
         Its ``n_features_in_`` (pixels times channels, for images too) and
-        ``feature_names_in_`` are set if `reset`, else compared with `X`.
+        ``feature_names_in_`` are set if `reset`, else compared with `X`, as is the shape of its
+        images where it has learned one.
     X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
         Pixels: finite, real, dense.
     reset : bool
@@ -81,7 +82,19 @@ def validate_images(estimator, X, *, reset, **check_params):
         ``(height, width, channels)`` where `X` holds images, None where it holds rows.
     """
     rows, image_shape = split_images(X)
-    return validate_data(estimator, rows, reset=reset, **check_params), image_shape
+    validated = validate_data(estimator, rows, reset=reset, **check_params)
+    if not reset and hasattr(estimator, "image_shape_"):
+        check_image_shape(estimator, image_shape)
+    return validated, image_shape
+
+
+def check_image_shape(estimator, image_shape):
+    """Raise a ValueError if `image_shape`, None for rows, is not the one learned."""
+    if image_shape not in (None, estimator.image_shape_):
+        raise ValueError(
+            f"X has images of shape {image_shape}, but {type(estimator).__name__} is expecting "
+            f"images of shape {estimator.image_shape_} (height, width, channels)."
+        )
 
 
 @contextmanager

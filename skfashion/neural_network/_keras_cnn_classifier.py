@@ -3,7 +3,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import check_random_state, compute_sample_weight
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -284,6 +283,9 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             if not go_on:
                 self._random_state = check_random_state(self.random_state)
             if self.early_stopping and validation is None:
+                # Imported here, where few need it, as it takes long.
+                from sklearn.model_selection import train_test_split
+
                 subset, held_out = train_test_split(
                     subset,
                     test_size=self.validation_fraction,
@@ -363,8 +365,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         from ._keras import new_networks_expected
 
         check_is_fitted(self)
-        rows, image_shape = validate_images(self, X, reset=False)
-        self._check_image_shape(image_shape)
+        rows, _ = validate_images(self, X, reset=False)
         probabilities = np.empty((len(rows), self.n_classes_), dtype=self._dtype)
         for start in range(0, len(rows), _PREDICTION_BATCH):
             part = slice(start, start + _PREDICTION_BATCH)
@@ -392,9 +393,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
     def _validate_training(self, X, y, go_on):
         (rows, y), image_shape = validate_images(self, X, y=y, reset=not go_on)
         check_classification_targets(y)
-        if go_on:
-            self._check_image_shape(image_shape)
-        else:
+        if not go_on:
             self.image_shape_ = image_shape or infer_image_shape(self.n_features_in_)
             self._from_rows = image_shape is None
             self._dtype = "float64" if rows.dtype == np.float64 else "float32"
@@ -443,18 +442,10 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                 f"{type(validation_data).__name__}."
             )
         X, y, *sample_weight = validation_data
-        rows, image_shape = validate_images(self, X, reset=False)
-        self._check_image_shape(image_shape)
+        rows, _ = validate_images(self, X, reset=False)
         y = column_or_1d(y)
         check_consistent_length(rows, y)
         return self._encode(rows, y, *(sample_weight or [None]))
-
-    def _check_image_shape(self, image_shape):
-        if image_shape is not None and image_shape != self.image_shape_:
-            raise ValueError(
-                f"X has images of shape {image_shape}, but KerasCNNClassifier is expecting images "
-                f"of shape {self.image_shape_} (height, width, channels)."
-            )
 
     def _build(self):
         from ._compiling import make_loss, make_model, make_optimizer

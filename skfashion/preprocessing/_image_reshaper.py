@@ -4,7 +4,12 @@ from numbers import Integral
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted
 
-from skfashion._validation import infer_image_shape, unchanged_on_error, validate_images
+from skfashion._validation import (
+    check_image_shape,
+    infer_image_shape,
+    unchanged_on_error,
+    validate_images,
+)
 
 
 class ImageReshaper(TransformerMixin, BaseEstimator):
@@ -86,7 +91,7 @@ class ImageReshaper(TransformerMixin, BaseEstimator):
                 self.image_shape_ = found or infer_image_shape(self.n_features_in_)
             else:
                 self.image_shape_ = self._asked_shape()
-                self._check_same_shape(found)
+                check_image_shape(self, found)
         return self
 
     def transform(self, X):
@@ -103,8 +108,7 @@ class ImageReshaper(TransformerMixin, BaseEstimator):
             Images of ``image_shape_``, in the dtype of `X`.
         """
         check_is_fitted(self)
-        rows, found = validate_images(self, X, reset=False)
-        self._check_same_shape(found)
+        rows, _ = validate_images(self, X, reset=False)
         return rows.reshape(len(rows), *self.image_shape_)
 
     def inverse_transform(self, X):
@@ -121,8 +125,7 @@ class ImageReshaper(TransformerMixin, BaseEstimator):
             Rows of pixels, in the dtype of `X`.
         """
         check_is_fitted(self)
-        rows, found = validate_images(self, X, reset=False)
-        self._check_same_shape(found)
+        rows, _ = validate_images(self, X, reset=False)
         return rows
 
     def _asked_shape(self):
@@ -141,13 +144,6 @@ class ImageReshaper(TransformerMixin, BaseEstimator):
                 f"product is {self.n_features_in_}."
             )
         return shape
-
-    def _check_same_shape(self, found):
-        if found is not None and found != self.image_shape_:
-            raise ValueError(
-                f"X has images of shape {found}, but ImageReshaper is expecting images of shape "
-                f"{self.image_shape_} (height, width, channels)."
-            )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
