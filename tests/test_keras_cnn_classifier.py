@@ -1,4 +1,6 @@
+import gc
 import random
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -194,18 +196,18 @@ def test_the_validation_split_is_stratified(monkeypatch, clothes):
     monkeypatch.setattr(
         _training,
         "train",
-        lambda model, training, validation, **kwargs: (
-            seen.append((training, validation)) or train(model, training, validation, **kwargs)
+        lambda model, *batches, **kwargs: (
+            seen.extend((part.rows, np.sort(part.order)) for part in batches)
+            or train(model, *batches, **kwargs)
         ),
     )
     rare = np.where(np.isin(y, [0, 1, 2]), y, 3)  # 24, 24, 24 and 168 images
     cnn = KerasCNNClassifier(early_stopping=True, validation_fraction=0.25, epochs=1, **SMALL)
     cnn.fit(X, rare)
-    (training, validation) = seen[0]
-    assert_array_equal(np.bincount(rare[validation.order]), [6, 6, 6, 42])
-    assert_array_equal(np.sort([*training.order, *validation.order]), np.arange(240))
-    for batches in seen[0]:
-        assert batches.rows is X  # bytes are cast batch by batch, never copied as a whole
+    (rows, training), (_, validation) = seen
+    assert rows is X  # bytes are cast batch by batch, never copied as a whole
+    assert_array_equal(np.bincount(rare[validation]), [6, 6, 6, 42])
+    assert_array_equal(np.sort([*training, *validation]), np.arange(240))
 
 
 def test_weights_are_repetitions_in_full_batches(scaled):
@@ -365,6 +367,16 @@ def test_orders_differ_from_epoch_to_epoch_and_hold_every_image_once():
         epochs.append(codes.tolist())
         batches.on_epoch_end()
     assert len({tuple(order) for order in epochs}) == 3
+
+
+def test_the_training_images_are_let_go(scaled):
+    X, y = scaled[0].copy(), scaled[1]
+    held = weakref.ref(X)
+    cnn = KerasCNNClassifier(epochs=2, early_stopping=True, validation_fraction=0.3, **SMALL)
+    cnn.fit(X, y)
+    del X
+    gc.collect()
+    assert held() is None
 
 
 def test_verbose_shows_a_bar_for_each_epoch(scaled, capsys):

@@ -57,6 +57,10 @@ class Batches(keras.utils.PyDataset):
     def on_epoch_end(self):
         self._shuffle()
 
+    def release(self):
+        """Let go of the arrays, as TensorFlow keeps whatever it once read batches from."""
+        self.rows = self.codes = self.weights = None
+
     def _shuffle(self):
         if self.random_state is not None:
             # A new array: a batch of the last epoch may still be on its way in another thread.

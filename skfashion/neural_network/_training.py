@@ -81,6 +81,10 @@ def train(model, training, validation, *, done, epochs, patience, callbacks, ver
         warnings.warn("Training interrupted by user.", stacklevel=5)
         if best is not None:
             best.on_train_end()
+    finally:
+        training.release()
+        if validation is not None:
+            validation.release()
     history = recorder.history
     if not history:
         return {}, None
