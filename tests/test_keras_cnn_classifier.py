@@ -369,6 +369,25 @@ def test_orders_differ_from_epoch_to_epoch_and_hold_every_image_once():
     assert len({tuple(order) for order in epochs}) == 3
 
 
+def test_training_is_that_of_plain_keras(scaled):
+    from skfashion.neural_network import three_conv_dropout
+    from skfashion.neural_network._keras import building
+
+    X, y = scaled
+    cnn = KerasCNNClassifier("three_conv_dropout", epochs=1, batch_size=50, random_state=0)
+    cnn.fit(X, y)
+    draws = np.random.RandomState(0)
+    with building("float32", draws.randint(np.iinfo(np.int32).max)):
+        plain = three_conv_dropout((20, 20, 1), 10)
+    plain.compile("adam", "sparse_categorical_crossentropy")
+    # keras shuffles once more before the first epoch, when it has looked at a batch.
+    order = draws.permutation(draws.permutation(len(y)))
+    images = X.reshape(-1, 20, 20, 1)[order]
+    plain.fit(images, y[order], batch_size=50, shuffle=False, verbose=0)
+    for ours, theirs in zip(cnn.model_.get_weights(), plain.get_weights(), strict=True):
+        assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
 def test_the_training_images_are_let_go(scaled):
     X, y = scaled[0].copy(), scaled[1]
     held = weakref.ref(X)
