@@ -69,8 +69,11 @@ def test_any_size(n_samples, image_size, seed):
     assert len(counts) == 10
     assert counts.min() >= n_samples // 10
     assert counts.max() <= -(-n_samples // 10)
-    # A garment, not noise alone, in every picture.
-    assert clothes.data.max(axis=1).min() > 50
+    # A garment in every picture. The faintest are dark sandals at 8 pixels, whose straps are
+    # thinner than a pixel: 28 gray levels was the least brightest pixel of 20,000 clean images.
+    clean = make_fashion_images(n_samples, image_size=image_size, noise=0, random_state=seed)
+    assert clean.data.max(axis=1).min() > 10
+    assert np.mean(clean.data > 0, axis=1).min() > 0.04
 
 
 def test_large_images():
@@ -84,8 +87,9 @@ def test_large_images():
 
 
 def test_numpy_integers_and_floats_are_as_good_as_python_ones():
-    expected = images_of(12, image_size=9, noise=5.0)
-    given_numpy = images_of(np.int64(12), image_size=np.int32(9), noise=np.float64(5))
+    # Many images: a scalar that raised the precision would change one pixel in 100,000 or so.
+    expected = images_of(1000, image_size=28, noise=5.0)
+    given_numpy = images_of(np.int64(1000), image_size=np.int64(28), noise=np.float64(5))
     np.testing.assert_array_equal(given_numpy, expected)
 
 
@@ -212,7 +216,7 @@ def test_cnn_beats_a_linear_model_which_is_not_enough():
 
     X, y = make_fashion_images(2000, random_state=0, return_X_y=True)
     X_test, y_test = make_fashion_images(1000, random_state=1, return_X_y=True)
-    linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+    linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.003, tol=1e-3, max_iter=1000))
     linear_accuracy = linear.fit(X, y).score(X_test, y_test)
     assert 0.5 < linear_accuracy < 0.95
 
