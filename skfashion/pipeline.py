@@ -16,7 +16,9 @@ def make_cnn_pipeline(
     Parameters
     ----------
     architecture : str or callable, default="three_conv"
-        The network, as in :class:`~skfashion.neural_network.KerasCNNClassifier`.
+        The network, as in :class:`~skfashion.neural_network.KerasCNNClassifier`. "three_conv"
+        needs images of at least 18 x 18 pixels, "three_conv_dropout" 8 x 8, "two_conv_dropout"
+        and "one_conv_dropout" 4 x 4.
 
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, channels)`` of the images in rows of pixels, as

@@ -1,5 +1,8 @@
+import copy
+
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from skfashion import KerasCNNClassifier
 from skfashion.neural_network._architectures import ARCHITECTURES
@@ -126,11 +129,49 @@ def test_a_function_of_ones_own(clothes):
     assert cnn.predict_proba(X / 255).shape == (len(X), 10)
 
 
+def test_a_network_that_is_a_class_of_ones_own(clothes):
+    import keras
+
+    @keras.saving.register_keras_serializable()
+    class Subclassed(keras.Model):
+        def __init__(self, n_classes, **kwargs):
+            super().__init__(**kwargs)
+            self.n_classes = n_classes
+            self.classify = keras.layers.Dense(n_classes, activation="softmax")
+
+        def call(self, images):
+            return self.classify(keras.ops.reshape(images, (-1, 400)))
+
+        def get_config(self):
+            return {**super().get_config(), "n_classes": self.n_classes}
+
+    X, y = clothes
+    cnn = KerasCNNClassifier(
+        lambda input_shape, n_classes: Subclassed(n_classes), epochs=1, random_state=0
+    ).fit(X / 255, y)
+    assert_array_equal(copy.deepcopy(cnn).predict_proba(X / 255), cnn.predict_proba(X / 255))
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("options", [{"filters": (3,)}, {"filters": (3, 4)}, {"dense_units": 0}])
+def test_default_dropout_goes_with_any_depth(name, options):
+    model = ARCHITECTURES[name]((28, 28, 1), 3, **options)
+    assert layers_of(model).count("Dropout") >= (len(options.get("filters", (0,)))) * (
+        "dropout" in name
+    )
+
+
+def test_a_network_itself_is_no_architecture(clothes):
+    X, y = clothes
+    with pytest.raises(ValueError, match="a function that builds a new network for each fit"):
+        KerasCNNClassifier(small_network((20, 20, 1), 10)).fit(X / 255, y)
+
+
 @pytest.mark.parametrize(
     ("architecture", "options", "message"),
     [
         (logits, {}, "logits must end in a softmax"),
-        (one_output, {}, r"one_output must have one output a class, of shape \(None, 10\)"),
+        (one_output, {}, r"one_output must have one output a class, of shape \(1, 10\)"),
         (no_model, {}, "no_model must return a keras.Model, got 'network'"),
         (unpadded, {}, r"unpadded cannot be built for images of shape \(20, 20, 1\)"),
         (small_network, {"dropout": 0.5}, "small_network was asked for .*'dropout': 0.5"),

@@ -95,10 +95,15 @@ def test_fit_refuses_and_changes_nothing(case, in_pipeline):
         ({"optimizer": "adamant"}, "such as 'adam', .* got 'adamant'"),
         ({"callbacks": ["stop"]}, "keras.callbacks.Callback objects, got 'stop'"),
         ({"class_weight": "unbalanced"}, "'class_weight' parameter"),
-        ({"class_weight": {0: -1.0}}, "must not be negative"),
+        ({"class_weight": {0: -1.0}}, "must be finite, not negative"),
+        ({"class_weight": {0: np.nan}}, "must be finite"),
+        ({"class_weight": {0: 2.0, "T-shirt": 3.0}}, r"not among those of y: \['T-shirt'\]"),
         ({"validation_fraction": 1.0}, "'validation_fraction' parameter"),
         ({"random_state": "seed"}, "'random_state' parameter"),
-        ({"early_stopping": True, "validation_fraction": 0.01}, "test_size = 1 should be greater"),
+        (
+            {"early_stopping": True, "validation_fraction": 0.01},
+            "validation_fraction=0.01 of 24 samples.*test_size = 1 .*pass validation_data",
+        ),
     ],
 )
 def test_bad_parameters_are_named_and_leave_no_trace(parameters, message):
@@ -121,7 +126,8 @@ def test_an_image_too_small_for_the_architecture():
     ("validation_data", "message"),
     [
         (pixels(), "must be a tuple .* got a ndarray"),
-        ((pixels(),), "must be a tuple"),
+        ((pixels(),), "must be a tuple .* got a tuple of 1"),
+        ((with_value(np.nan), LABELS), "validation_data cannot be used: .*NaN"),
         ((pixels(), LABELS + 7), "previously unseen labels"),
         ((pixels(side=5), LABELS), "X has 25 features, but .* expecting 400"),
         ((pixels(), LABELS[:3]), "inconsistent numbers of samples"),
@@ -159,6 +165,41 @@ def test_partial_fit_refuses_what_needs_all_images():
         with pytest.raises(ValueError, match="partial_fit does not support"):
             cnn.partial_fit(pixels(), LABELS, classes=[0, 1, 2])
         assert vars(cnn) == cnn.get_params()
+
+
+class CallbackError(RuntimeError):
+    pass
+
+
+def boom():
+    import keras
+
+    def explode(batch, logs):
+        if batch == 1:
+            raise CallbackError
+
+    return keras.callbacks.LambdaCallback(on_train_batch_end=explode)
+
+
+@pytest.mark.parametrize(
+    ("method", "factor", "error"),
+    [("fit", 1e35, ValueError), ("partial_fit", 1e30, ValueError), ("fit", 1, CallbackError)],
+)
+def test_training_that_fails_when_going_on_takes_nothing_away(method, factor, error):
+    X, y = pixels(60) / 255, np.arange(60) % 3
+    small = {**SMALL, "epochs": 2, "batch_size": 20, "warm_start": True}
+    cnn = KerasCNNClassifier(**small).fit(X, y)
+    undisturbed = pickle.loads(pickle.dumps(cnn)).fit(X, y)
+    expected, history = cnn.predict_proba(X), dict(cnn.history_)
+    if error is CallbackError:
+        cnn.set_params(callbacks=[boom()])
+    with pytest.raises(error, match="diverged" if error is ValueError else None):
+        getattr(cnn, method)(X * np.float32(factor), y)
+    assert_array_equal(cnn.predict_proba(X), expected)
+    assert cnn.history_ == history
+    # Weights, the optimizer's state, dropout masks and the order of images: all as before.
+    cnn.set_params(callbacks=None).fit(X, y)
+    assert_array_equal(cnn.predict_proba(X), undisturbed.predict_proba(X))
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])

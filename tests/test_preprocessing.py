@@ -60,6 +60,7 @@ def test_pixels_out_of_range_are_an_error_or_clipped():
         ({"feature_range": (0, 1, 2)}, "feature_range"),
         ({"feature_range": 1}, "'feature_range' parameter"),
         ({"dtype": np.int32}, "dtype must be a floating-point type or None"),
+        ({"dtype": "nope"}, "dtype must be a floating-point type or None, got 'nope'"),
         ({"clip": 2}, "'clip' parameter"),
     ],
 )
@@ -86,6 +87,12 @@ def test_names_and_set_output():
     scaled = scaler.transform(frame)
     assert list(scaled.columns) == ["pixel1", "pixel2"]
     assert scaled.dtypes.eq(np.float32).all()
+
+
+def test_images_do_not_become_data_frames():
+    scaler = PixelScaler().set_output(transform="pandas")
+    with pytest.raises(ValueError, match=r"cannot become a pandas DataFrame.* shape \(2, 2, 1\)"):
+        scaler.fit_transform(np.zeros((3, 2, 2)))
 
 
 @given(images_of_bytes)

@@ -46,8 +46,7 @@ def _convolutional_network(
     import keras
     from keras import layers
 
-    filters = tuple(filters)
-    if not filters or not all(isinstance(n, Integral) and n > 0 for n in filters):
+    if not len(filters) or not all(isinstance(n, Integral) and n > 0 for n in filters):
         raise ValueError(f"filters must be integers above 0, one a convolution; got {filters!r}.")
     pooled = [pool_last or i < len(filters) - 1 for i in range(len(filters))]
     if not shrink:
@@ -152,7 +151,7 @@ def three_conv_dropout(
     filters=(32, 64, 128),
     kernel_size=3,
     dense_units=128,
-    dropout=(0.25, 0.25, 0.4, 0.3),
+    dropout=None,
     batch_normalization=False,
     shrink=False,
 ):
@@ -173,8 +172,9 @@ def three_conv_dropout(
         Side of the convolution kernels in pixels.
     dense_units : int, default=128
         Units of the hidden dense layer; 0 for none.
-    dropout : float or sequence of float, default=(0.25, 0.25, 0.4, 0.3)
+    dropout : float, sequence of float or None, default=None
         Rate, in [0, 1), after each block and after the hidden dense layer, or one rate for each.
+        None: the write-up's, 0.25 after each block, 0.4 after the last, 0.3 after the dense layer.
     batch_normalization : bool, default=False
         Whether to normalize before each activation.
     shrink : bool, default=False
@@ -197,6 +197,8 @@ def three_conv_dropout(
     >>> three_conv_dropout((28, 28, 1), 10).count_params()
     241546
     """
+    if dropout is None:
+        dropout = [0.25] * (len(filters) - 1) + [0.4] + [0.3] * bool(dense_units)
     return _convolutional_network(
         input_shape,
         n_classes,
@@ -283,7 +285,7 @@ def one_conv_dropout(
     filters=(64,),
     kernel_size=3,
     dense_units=32,
-    dropout=(0.25, 0.0),
+    dropout=None,
     batch_normalization=False,
     shrink=False,
 ):
@@ -304,8 +306,9 @@ def one_conv_dropout(
         Side of the convolution kernels in pixels.
     dense_units : int, default=32
         Units of the hidden dense layer; 0 for none.
-    dropout : float or sequence of float, default=(0.25, 0.0)
+    dropout : float, sequence of float or None, default=None
         Rate, in [0, 1), after each block and after the hidden dense layer, or one rate for each.
+        None: the write-up's, 0.25 after each block, none after the dense layer.
     batch_normalization : bool, default=False
         Whether to normalize before each activation.
     shrink : bool, default=False
@@ -328,6 +331,8 @@ def one_conv_dropout(
     >>> one_conv_dropout((28, 28, 1), 10).count_params()
     347114
     """
+    if dropout is None:
+        dropout = [0.25] * len(filters) + [0.0] * bool(dense_units)
     return _convolutional_network(
         input_shape,
         n_classes,

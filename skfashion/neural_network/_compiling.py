@@ -2,6 +2,7 @@
 
 import inspect
 from math import prod
+from numbers import Real
 
 import numpy as np
 
@@ -88,7 +89,9 @@ def make_optimizer(keras, optimizer, learning_rate):
         )
     config = optimizer.get_config()
     if learning_rate is not None:
-        config["learning_rate"] = learning_rate
+        # keras takes Python's own floats only.
+        is_number = isinstance(learning_rate, Real)
+        config["learning_rate"] = float(learning_rate) if is_number else learning_rate
     return type(optimizer).from_config(config)
 
 
@@ -118,6 +121,11 @@ def make_model(keras, architecture, input_shape, n_classes, options):
         If the architecture does not take an option, cannot be built for such images, or returns
         no model with one probability a class.
     """
+    if isinstance(architecture, keras.Model):
+        raise ValueError(
+            "architecture must be a function that builds a new network for each fit, "
+            f"(input_shape, n_classes, **options) -> keras.Model, got the network {architecture!r}."
+        )
     name = getattr(architecture, "__name__", repr(architecture))
     try:
         inspect.signature(architecture).bind(input_shape, n_classes, **options)
@@ -135,13 +143,14 @@ def make_model(keras, architecture, input_shape, n_classes, options):
         ) from error
     if not isinstance(model, keras.Model):
         raise ValueError(f"The architecture {name} must return a keras.Model, got {model!r}.")
-    if model.output_shape != (None, n_classes):
-        raise ValueError(
-            f"The architecture {name} must have one output a class, of shape (None, {n_classes}), "
-            f"got {model.output_shape}."
-        )
     image = np.linspace(-1, 1, prod(input_shape)).reshape(1, *input_shape)
-    outputs = keras.ops.convert_to_numpy(model(image, training=False)).astype(float)
+    outputs = model(image, training=False)
+    if getattr(outputs, "shape", None) != (1, n_classes):
+        raise ValueError(
+            f"The architecture {name} must have one output a class, of shape (1, {n_classes}) for "
+            f"one image, got {getattr(outputs, 'shape', outputs)}."
+        )
+    outputs = keras.ops.convert_to_numpy(outputs).astype(float)
     if np.any(outputs < 0) or not np.isclose(outputs.sum(), 1, atol=1e-3):
         raise ValueError(
             f"The architecture {name} must end in a softmax: its outputs for one image must be "

@@ -1,3 +1,4 @@
+import copy
 from functools import partial
 from numbers import Integral, Real
 
@@ -20,6 +21,7 @@ from ._architectures import ARCHITECTURES
 
 _OPTIONS = ("filters", "kernel_size", "dense_units", "dropout", "batch_normalization")
 _PREDICTION_BATCH = 1024
+_MAX_SEED = np.iinfo(np.int32).max
 
 
 class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
@@ -37,7 +39,9 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         :mod:`skfashion.neural_network`, or a function
         ``(input_shape, n_classes, **options) -> keras.Model``, with `input_shape` ``(height,
         width, channels)``, that ends in a softmax over the classes. ``**options`` are those of
-        the five parameters below that are not None.
+        the five parameters below that are not None. For a fitted one to be pickled or copied, keras
+        must know its own layers (``keras.saving.register_keras_serializable``); layers of a
+        lambda cannot be.
 
     filters : sequence of int or None, default=None
         Filters of each convolution. None, here and in the four below: as the architecture has it.
@@ -70,7 +74,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         Name of a keras loss, or a loss. One whose name begins with "sparse" is given the number
         of the class, any other the one-hot row. Losses with keras' default reduction are
         averaged over the sample weights, so that a weight of 2 is the same as a sample given
-        twice.
+        twice. The network's outputs are probabilities, which suits the cross-entropies.
 
     class_weight : dict, "balanced" or None, default=None
         Weight of each label, multiplied with `sample_weight`; labels left out weigh 1.
@@ -89,11 +93,13 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
 
     callbacks : list of keras.callbacks.Callback or None, default=None
         Called during training. Each fit works on copies, so that clones share nothing and these
-        stay as they are.
+        stay as they are; what a callback records for later, let it write to a file.
 
     warm_start : bool, default=False
         Whether :meth:`fit` goes on from the weights, the optimizer's state and the history of
-        the last one.
+        the last one. The network, the loss, the optimizer and its learning rate stay those of
+        the first fit, whatever these parameters were set to since; to change the rate, assign to
+        ``model_.optimizer.learning_rate``.
 
     verbose : int or bool, default=0
         0: silent. 1 or more: a progress bar for each epoch.
@@ -129,7 +135,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         Holds ``model_``; it knows the classes as 0 to ``n_classes_ - 1``.
 
     history_ : dict of lists
-        "loss" and "accuracy" of each epoch, and "val_loss" and "val_accuracy" where there were
+        "loss" and "accuracy" of each epoch, and "val_loss" and "val_accuracy" of those with
         validation data.
 
     n_iter_ : int
@@ -149,7 +155,8 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
     float64 input trains in float64, everything else in float32. Integer pixels are cast batch by
     batch, so that the images in memory are not copied.
 
-    Interrupting :meth:`fit` (Ctrl-C) ends training with a warning; what was learned so far stays.
+    Interrupting :meth:`fit` (Ctrl-C) ends training with a warning; what was learned so far stays,
+    though the epoch begun is not counted.
 
     Rows may hold something else than images, so that built-in architectures cut kernels and pools
     to fit when rows are too short for them; images that are too small are an error.
@@ -187,7 +194,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "callbacks": [list, None],
+        "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
@@ -274,24 +281,15 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             if (present := np.unique(data[1][subset])).size < 2:
                 raise ValueError(
                     "KerasCNNClassifier needs samples of at least 2 classes, of weight above 0; "
-                    f"got 1 class: {self.classes_[present[0]]!r}."
+                    f"got 1 class: {self.classes_[present[0]]}."
                 )
             validation = None
             if validation_data is not None:
                 held_out = self._encode_validation(validation_data)
                 validation = (held_out, np.arange(len(held_out[0])))
-            if not go_on:
-                self._random_state = check_random_state(self.random_state)
+            self._start_drawing(go_on)
             if self.early_stopping and validation is None:
-                # Imported here, where few need it, as it takes long.
-                from sklearn.model_selection import train_test_split
-
-                subset, held_out = train_test_split(
-                    subset,
-                    test_size=self.validation_fraction,
-                    stratify=data[1][subset],
-                    random_state=self._random_state,
-                )
+                subset, held_out = self._set_aside(subset, data[1])
                 validation = (self._encode(rows, y, sample_weight), held_out)
             if not go_on:
                 self._build()
@@ -301,6 +299,8 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on some images, going on from where training is.
+
+        The network, the loss, the optimizer and its learning rate are those of the first call.
 
         Parameters
         ----------
@@ -342,8 +342,8 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             if classes is not None:
                 self._set_classes(np.unique(column_or_1d(classes)), go_on)
             training = self._encode_training(rows, y, sample_weight)
+            self._start_drawing(go_on)
             if not go_on:
-                self._random_state = check_random_state(self.random_state)
                 self._build()
             self._run(training, None, epochs=1)
         return self
@@ -423,29 +423,72 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         """Return (rows, codes of y, weights or None), and which rows weigh anything."""
         rows, codes, weights = self._encode(rows, y, sample_weight)
         if self.class_weight is not None:
+            self._check_class_weight()
             by_class = compute_sample_weight(self.class_weight, y).astype(self._dtype)
             weights = by_class if weights is None else weights * by_class
         if weights is None:
             return (rows, codes, weights), np.arange(len(rows))
         subset = np.flatnonzero(weights)
-        if subset.size == 0 or weights.min() < 0:
+        if subset.size == 0 or not (np.isfinite(weights).all() and weights.min() >= 0):
             raise ValueError(
-                "sample_weight and class_weight must not be negative, and not be zero for all "
+                "sample_weight and class_weight must be finite, not negative, and not zero for all "
                 f"samples; got products from {weights.min():g} to {weights.max():g}."
             )
         return (rows, codes, weights), subset
 
+    def _check_class_weight(self):
+        if isinstance(self.class_weight, dict):
+            known = set(self.classes_.tolist())
+            unknown = [label for label in self.class_weight if label not in known]
+            # As in scikit-learn, labels too many are no error where none is missing: a part of
+            # the data, as in cross-validation, may lack a class.
+            if unknown and not known <= set(self.class_weight):
+                raise ValueError(
+                    f"class_weight has labels that are not among those of y: {unknown}; the "
+                    f"labels are {self.classes_}."
+                )
+
     def _encode_validation(self, validation_data):
         if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
+            length = f" of {len(validation_data)}" if hasattr(validation_data, "__len__") else ""
             raise ValueError(
                 "validation_data must be a tuple (X, y) or (X, y, sample_weight), got a "
-                f"{type(validation_data).__name__}."
+                f"{type(validation_data).__name__}{length}."
             )
         X, y, *sample_weight = validation_data
-        rows, _ = validate_images(self, X, reset=False)
-        y = column_or_1d(y)
-        check_consistent_length(rows, y)
-        return self._encode(rows, y, *(sample_weight or [None]))
+        try:
+            rows, _ = validate_images(self, X, reset=False)
+            y = column_or_1d(y)
+            check_consistent_length(rows, y)
+            return self._encode(rows, y, *(sample_weight or [None]))
+        except ValueError as error:
+            raise ValueError(f"validation_data cannot be used: {error}") from error
+
+    def _start_drawing(self, go_on):
+        # A copy, so that after an error the one before has not drawn anything.
+        self._random_state = (
+            copy.deepcopy(self._random_state)
+            if go_on
+            else np.random.RandomState(check_random_state(self.random_state).randint(_MAX_SEED))
+        )
+
+    def _set_aside(self, subset, codes):
+        # Imported here, where few need it, as it takes long.
+        from sklearn.model_selection import train_test_split
+
+        try:
+            return train_test_split(
+                subset,
+                test_size=self.validation_fraction,
+                stratify=codes[subset],
+                random_state=self._random_state,
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"early_stopping cannot set aside validation_fraction={self.validation_fraction} "
+                f"of {len(subset)} samples, with all classes in both parts: {error} Change "
+                "validation_fraction, or pass validation_data to fit."
+            ) from error
 
     def _build(self):
         from ._compiling import make_loss, make_model, make_optimizer
@@ -458,7 +501,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         if not callable(architecture):
             architecture = ARCHITECTURES[architecture]
             options["shrink"] = self._from_rows
-        seed = self._random_state.randint(np.iinfo(np.int32).max)
+        seed = self._random_state.randint(_MAX_SEED)
         with building(self._dtype, seed) as keras:
             loss, self._sparse_targets = make_loss(keras, self.loss)
             wrapper = build(

@@ -6,6 +6,7 @@ the global generators and shares callbacks between fits, and its ``predict_proba
 """
 
 import pickle
+import warnings
 from functools import partial
 
 import numpy as np
@@ -62,7 +63,10 @@ def _seed_states(model):
 def pack(wrapper):
     """Return the network of a wrapper as bytes, with all that training goes on from."""
     model = wrapper.model_
-    return pickle.dumps((model, [np.asarray(state) for state in _seed_states(model)]))
+    with warnings.catch_warnings():
+        # keras' own, with NumPy 2.
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        return pickle.dumps((model, [np.array(state.numpy()) for state in _seed_states(model)]))
 
 
 def unpack(packed, *, image_shape, n_classes, dtype):

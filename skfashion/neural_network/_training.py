@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -12,12 +13,31 @@ keras = load_keras()
 
 def _copies(callbacks):
     """Return copies of the user's callbacks, so that no two fits share one."""
-    for callback in callbacks or []:
+    callbacks = list(callbacks or [])
+    for callback in callbacks:
         if not isinstance(callback, keras.callbacks.Callback):
             raise ValueError(
                 f"callbacks must be keras.callbacks.Callback objects, got {callback!r}."
             )
-    return copy.deepcopy(callbacks or [])
+    try:
+        return copy.deepcopy(callbacks)
+    except TypeError as error:
+        raise ValueError(
+            f"callbacks must be objects that can be copied, as each fit copies them: {error}."
+        ) from error
+
+
+@contextmanager
+def _weights_restored_on_error(model):
+    """Put back the weights, the optimizer's state and the masks' seeds if the block raises."""
+    variables = [*model.variables, *model.optimizer.variables]
+    before = [np.array(variable.numpy()) for variable in variables]
+    try:
+        yield
+    except BaseException:
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
+        raise
 
 
 def train(model, training, validation, *, done, epochs, patience, callbacks, verbose):
@@ -51,7 +71,7 @@ def train(model, training, validation, *, done, epochs, patience, callbacks, ver
     Raises
     ------
     ValueError
-        If the loss is not finite.
+        If the weights are not finite in the end. After any error, the network is as it was.
 
     Warns
     -----
@@ -66,33 +86,30 @@ def train(model, training, validation, *, done, epochs, patience, callbacks, ver
             "val_accuracy", mode="max", patience=patience, restore_best_weights=True
         )
         callbacks.append(best)
-    try:
-        with new_networks_expected():
-            model.fit(
-                training,
-                initial_epoch=done,
-                epochs=done + epochs,
-                validation_data=validation,
-                callbacks=callbacks,
-                shuffle=False,  # keras would shuffle the batches, from Python's global generator
-                verbose=int(bool(verbose)),
+    with _weights_restored_on_error(model):
+        try:
+            with new_networks_expected():
+                model.fit(
+                    training,
+                    initial_epoch=done,
+                    epochs=done + epochs,
+                    validation_data=validation,
+                    callbacks=callbacks,
+                    shuffle=False,  # keras would shuffle batches, from Python's global generator
+                    verbose=int(bool(verbose)),
+                )
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=5)
+            if best is not None:
+                best.on_train_end()
+        finally:
+            training.release()
+            if validation is not None:
+                validation.release()
+        losses = recorder.history.get("loss", [])
+        if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+            raise ValueError(
+                "Training diverged: the network's weights are no longer finite, after losses of "
+                f"{losses[-3:]}. Lower learning_rate, or scale the pixels first (PixelScaler)."
             )
-    except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=5)
-        if best is not None:
-            best.on_train_end()
-    finally:
-        training.release()
-        if validation is not None:
-            validation.release()
-    history = recorder.history
-    if not history:
-        return {}, None
-    best_epoch = None if best is None else best.best_epoch
-    kept = len(history["loss"]) - 1 if best is None else best_epoch - done
-    if not np.isfinite(history["loss"][kept]):
-        raise ValueError(
-            f"Training diverged: the loss of epoch {done + kept + 1} is {history['loss'][kept]}. "
-            "Lower learning_rate, or scale the pixels first (PixelScaler)."
-        )
-    return history, best_epoch
+    return recorder.history, best.best_epoch if best is not None and losses else None

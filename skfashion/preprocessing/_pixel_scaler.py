@@ -2,6 +2,7 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.utils._set_output import _get_output_config
 
 from skfashion._validation import unchanged_on_error, validate_images
 
@@ -60,7 +61,8 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Notes
     -----
     The result is exactly the correctly rounded ``pixel / 255`` with the default ranges. The
-    input is never changed, and the output is a new array.
+    input is never changed, and the output is a new array. Rows can be put out as data frames
+    (``set_output``), images cannot.
 
     Examples
     --------
@@ -78,7 +80,7 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     _parameter_constraints = {
         "pixel_range": [tuple, list],
         "feature_range": [tuple, list],
-        "dtype": "no_validation",  # checked by NumPy, whose message names what it got
+        "dtype": "no_validation",  # NumPy knows what a dtype is
         "clip": ["boolean"],
     }
 
@@ -111,8 +113,8 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             False.
         """
         with unchanged_on_error(self):
-            rows, _ = validate_images(self, X, reset=True)
             low, high, *_ = self._check_params()
+            rows, _ = validate_images(self, X, reset=True)
             self._check_pixels(rows, low, high)
         return self
 
@@ -135,8 +137,8 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If pixels are not finite real numbers, or lie outside `pixel_range` while `clip` is
             False.
         """
-        rows, image_shape = validate_images(self, X, reset=False)
         low, high, feature_low, feature_high = self._check_params()
+        rows, image_shape = validate_images(self, X, reset=False)
         self._check_pixels(rows, low, high)
         scaled = np.subtract(rows, low, dtype=self._output_dtype(rows))
         scaled /= high - low
@@ -144,7 +146,14 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         scaled += feature_low
         if self.clip:
             np.clip(scaled, feature_low, feature_high, out=scaled)
-        return scaled if image_shape is None else scaled.reshape(np.asarray(X).shape)
+        if image_shape is None:
+            return scaled
+        if (container := _get_output_config("transform", self)["dense"]) != "default":
+            raise ValueError(
+                f"Images cannot become a {container} DataFrame, got images of shape {image_shape}: "
+                "pass rows of pixels, or set_output(transform='default')."
+            )
+        return scaled.reshape(np.asarray(X).shape)
 
     def inverse_transform(self, X):
         """Scale back from `feature_range` to `pixel_range`.
@@ -160,8 +169,8 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Floating-point pixels in `dtype`, neither rounded nor clipped: for bytes again, take
             ``np.rint(pixels).astype(np.uint8)``.
         """
-        rows, image_shape = validate_images(self, X, reset=False)
         low, high, feature_low, feature_high = self._check_params()
+        rows, image_shape = validate_images(self, X, reset=False)
         pixels = np.subtract(rows, feature_low, dtype=self._output_dtype(rows))
         pixels /= feature_high - feature_low
         pixels *= high - low
@@ -170,21 +179,26 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _check_params(self):
         self._validate_params()  # transform may be the first method called
+        if self.dtype is not None:
+            try:
+                is_float = np.dtype(self.dtype).kind == "f"
+            except TypeError:
+                is_float = False
+            if not is_float:
+                raise ValueError(
+                    f"dtype must be a floating-point type or None, got {self.dtype!r}."
+                )
         return (
             *_check_range("pixel_range", self.pixel_range),
             *_check_range("feature_range", self.feature_range),
         )
 
     def _output_dtype(self, rows):
-        if self.dtype is None:
-            return rows.dtype if rows.dtype.kind == "f" else np.dtype(np.float32)
-        dtype = np.dtype(self.dtype)
-        if dtype.kind != "f":
-            raise ValueError(f"dtype must be a floating-point type or None, got {self.dtype!r}.")
-        return dtype
+        if self.dtype is not None:
+            return np.dtype(self.dtype)
+        return rows.dtype if rows.dtype.kind == "f" else np.dtype(np.float32)
 
     def _check_pixels(self, rows, low, high):
-        self._output_dtype(rows)
         # Bytes in the range of bytes, the usual case, need no look at 47 million pixels.
         of_bytes = rows.dtype == np.uint8 and low <= 0 and high >= 255
         if self.clip or of_bytes or rows.size == 0:
