@@ -159,7 +159,9 @@ def test_prediction_refuses(method):
             getattr(cnn, method)(X, *arguments)
 
 
-def test_partial_fit_refuses_what_needs_all_images():
+def test_partial_fit_refuses_one_class_and_what_needs_all_images():
+    with pytest.raises(ValueError, match=r"at least 2 classes.* got 1 class: 3"):
+        KerasCNNClassifier(**SMALL).partial_fit(pixels(), np.full(24, 3), classes=[3])
     for parameters in ({"early_stopping": True}, {"class_weight": "balanced"}):
         cnn = KerasCNNClassifier(**SMALL, **parameters)
         with pytest.raises(ValueError, match="partial_fit does not support"):

@@ -24,6 +24,14 @@ _PREDICTION_BATCH = 1024
 _MAX_SEED = np.iinfo(np.int32).max
 
 
+def _check_several(classes):
+    if len(classes) < 2:
+        raise ValueError(
+            "KerasCNNClassifier needs samples of at least 2 classes, of weight above 0; got 1 "
+            f"class: {classes[0]}."
+        )
+
+
 class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
     """Convolutional network for classifying images, trained by keras.
 
@@ -58,7 +66,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
     batch_normalization : bool or None, default=None
         Whether to normalize batches before each activation.
 
-    epochs : int, default=10
+    epochs : int, default=20
         Number of passes over the training images.
 
     batch_size : int, default=128
@@ -209,7 +217,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         dense_units=None,
         dropout=None,
         batch_normalization=None,
-        epochs=10,
+        epochs=20,
         batch_size=128,
         optimizer="adam",
         learning_rate=None,
@@ -278,11 +286,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             rows, y = self._validate_training(X, y, go_on)
             self._set_classes(np.unique(y), go_on)
             data, subset = self._encode_training(rows, y, sample_weight)
-            if (present := np.unique(data[1][subset])).size < 2:
-                raise ValueError(
-                    "KerasCNNClassifier needs samples of at least 2 classes, of weight above 0; "
-                    f"got 1 class: {self.classes_[present[0]]}."
-                )
+            _check_several(self.classes_[np.unique(data[1][subset])])
             validation = None
             if validation_data is not None:
                 held_out = self._encode_validation(validation_data)
@@ -401,6 +405,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
 
     def _set_classes(self, classes, go_on):
         if not go_on:
+            _check_several(classes)
             self.classes_ = classes
             self.n_classes_ = len(classes)
         elif not np.array_equal(classes, self.classes_):
