@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 
@@ -29,3 +30,11 @@ def run_python(tmp_path):
         return done.stdout, done.stderr
 
     return run
+
+
+@pytest.fixture
+def ctrl_c():
+    """Python's own answer to Ctrl-C, which a run in the background of a shell is without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

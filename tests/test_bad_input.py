@@ -205,7 +205,7 @@ def test_training_that_fails_when_going_on_takes_nothing_away(method, factor, er
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_ctrl_c_leaves_a_model_of_the_epochs_done(early_stopping):
+def test_ctrl_c_leaves_a_model_of_the_epochs_done(early_stopping, ctrl_c):
     import keras
 
     class Interrupt(keras.callbacks.Callback):

@@ -487,7 +487,7 @@ def test_data_home_that_cannot_be_written_to(arrays, home, serve, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs signals to threads")
-def test_interrupted_download_leaves_nothing(arrays, home, serve):
+def test_interrupted_download_leaves_nothing(arrays, home, serve, ctrl_c):
     hang_up = threading.Event()
 
     def interrupts(handler, content):
