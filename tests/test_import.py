@@ -52,6 +52,11 @@ def test_nothing_is_printed_unless_asked_for(run_python):
     assert run_python(FIT) == ("", "")
 
 
+def test_an_architecture_on_its_own_loads_keras_quietly(run_python):
+    code = "from skfashion.neural_network import three_conv; three_conv((28, 28, 1), 10)"
+    assert run_python(code) == ("", "")
+
+
 def test_loading_a_pickle_is_quiet_too(run_python, tmp_path):
     path = tmp_path / "pipeline.pickle"
     run_python(FIT + "import pickle; pickle.dump(pipeline, open(sys.argv[1], 'wb'))", path)

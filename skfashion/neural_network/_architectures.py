@@ -2,6 +2,8 @@
 
 from numbers import Integral, Real
 
+from ._keras import load_keras
+
 
 def _rates(dropout, n_places):
     rates = (dropout,) * n_places if isinstance(dropout, Real) else tuple(dropout)
@@ -43,9 +45,8 @@ def _convolutional_network(
 
     An axis of length 1 is no axis: kernels and pools have length 1 along it.
     """
-    import keras
-    from keras import layers
-
+    keras = load_keras()
+    layers = keras.layers
     if not len(filters) or not all(isinstance(n, Integral) and n > 0 for n in filters):
         raise ValueError(f"filters must be integers above 0, one a convolution; got {filters!r}.")
     pooled = [pool_last or i < len(filters) - 1 for i in range(len(filters))]

@@ -285,7 +285,8 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             go_on = self.warm_start and hasattr(self, "model_")
             rows, y = self._validate_training(X, y, go_on)
             self._set_classes(np.unique(y), go_on)
-            data, subset = self._encode_training(rows, y, sample_weight)
+            encoded = self._encode(rows, y, sample_weight)
+            data, subset = self._weigh(encoded, y)
             _check_several(self.classes_[np.unique(data[1][subset])])
             validation = None
             if validation_data is not None:
@@ -294,7 +295,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             self._start_drawing(go_on)
             if self.early_stopping and validation is None:
                 subset, held_out = self._set_aside(subset, data[1])
-                validation = (self._encode(rows, y, sample_weight), held_out)
+                validation = (encoded, held_out)
             if not go_on:
                 self._build()
             self._run((data, subset), validation, self.epochs)
@@ -345,7 +346,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             rows, y = self._validate_training(X, y, go_on)
             if classes is not None:
                 self._set_classes(np.unique(column_or_1d(classes)), go_on)
-            training = self._encode_training(rows, y, sample_weight)
+            training = self._weigh(self._encode(rows, y, sample_weight), y)
             self._start_drawing(go_on)
             if not go_on:
                 self._build()
@@ -371,10 +372,10 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         rows, _ = validate_images(self, X, reset=False)
         probabilities = np.empty((len(rows), self.n_classes_), dtype=self._dtype)
-        for start in range(0, len(rows), _PREDICTION_BATCH):
-            part = slice(start, start + _PREDICTION_BATCH)
-            images = rows[part].reshape(-1, *self.image_shape_).astype(self._dtype, copy=False)
-            with new_networks_expected():
+        with new_networks_expected():
+            for start in range(0, len(rows), _PREDICTION_BATCH):
+                part = slice(start, start + _PREDICTION_BATCH)
+                images = rows[part].reshape(-1, *self.image_shape_).astype(self._dtype, copy=False)
                 probabilities[part] = self.model_.predict_on_batch(images)
         return probabilities
 
@@ -424,9 +425,9 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             )
         return rows, encoder.transform(y), sample_weight
 
-    def _encode_training(self, rows, y, sample_weight):
-        """Return (rows, codes of y, weights or None), and which rows weigh anything."""
-        rows, codes, weights = self._encode(rows, y, sample_weight)
+    def _weigh(self, encoded, y):
+        """Return `encoded` with class weights in its weights, and which rows weigh anything."""
+        rows, codes, weights = encoded
         if self.class_weight is not None:
             self._check_class_weight()
             by_class = compute_sample_weight(self.class_weight, y).astype(self._dtype)

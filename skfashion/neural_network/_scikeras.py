@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from ._keras import building, load_keras
+from ._keras import building
 
 
 def _build(make_model, compile_kwargs):
@@ -21,7 +21,7 @@ def _build(make_model, compile_kwargs):
 
 
 def _hold(model, image_shape, n_classes, **compile_params):
-    load_keras()  # before scikeras loads it, so that it loads quietly
+    # Here, where `building` has loaded keras before, quietly.
     from scikeras.wrappers import KerasClassifier
 
     wrapper = KerasClassifier(model=model, verbose=0, **compile_params)
