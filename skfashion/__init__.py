@@ -12,16 +12,20 @@ _HOMES = {
     "ImageReshaper": "skfashion.preprocessing",
     "KerasCNNClassifier": "skfashion.neural_network",
     "PixelScaler": "skfashion.preprocessing",
+    "VectorizedKNNClassifier": "skfashion.neighbors",
     "make_cnn_pipeline": "skfashion.pipeline",
+    "make_knn_pipeline": "skfashion.pipeline",
 }
-_SUBPACKAGES = ["datasets", "neural_network", "pipeline", "preprocessing"]
+_SUBPACKAGES = ["datasets", "neighbors", "neural_network", "pipeline", "preprocessing"]
 
 __all__ = [
     "ImageReshaper",
     "KerasCNNClassifier",
     "PixelScaler",
+    "VectorizedKNNClassifier",
     "__version__",
     "make_cnn_pipeline",
+    "make_knn_pipeline",
 ]
 
 

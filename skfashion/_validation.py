@@ -89,8 +89,8 @@ def validate_images(estimator, X, *, reset, **check_params):
 
 
 def check_image_shape(estimator, image_shape):
-    """Raise a ValueError if `image_shape`, None for rows, is not the one learned."""
-    if image_shape not in (None, estimator.image_shape_):
+    """Raise a ValueError if `image_shape` is not the one learned; None, for rows, fits any."""
+    if None not in (image_shape, estimator.image_shape_) and image_shape != estimator.image_shape_:
         raise ValueError(
             f"X has images of shape {image_shape}, but {type(estimator).__name__} is expecting "
             f"images of shape {estimator.image_shape_} (height, width, channels)."

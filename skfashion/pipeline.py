@@ -1,11 +1,14 @@
 """Pipelines ready to fit."""
 
+import numpy as np
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
+from skfashion.neighbors import VectorizedKNNClassifier
 from skfashion.neural_network import KerasCNNClassifier
 from skfashion.preprocessing import ImageReshaper, PixelScaler
 
-__all__ = ["make_cnn_pipeline"]
+__all__ = ["make_cnn_pipeline", "make_knn_pipeline"]
 
 
 def make_cnn_pipeline(
@@ -50,6 +53,50 @@ def make_cnn_pipeline(
             ("scaler", PixelScaler()),
             ("reshaper", ImageReshaper(image_shape)),
             ("cnn", cnn),
+        ],
+        memory=memory,
+    )
+
+
+def make_knn_pipeline(*, memory=None, **knn_parameters):
+    """Make a pipeline from pixels of bytes to the classes of their nearest neighbours.
+
+    Parameters
+    ----------
+    memory : str, joblib.Memory or None, default=None
+        Where :class:`~sklearn.pipeline.Pipeline` caches the first two steps, if anywhere.
+
+    **knn_parameters
+        All parameters of :class:`~skfashion.neighbors.VectorizedKNNClassifier`.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        With the steps "scaler", "root" and "knn", so that a search sets ``knn__n_neighbors``
+        and the like. Pixels are expected from 0 to 255; for those in [0, 1], set
+        ``scaler__pixel_range=(0, 1)``.
+
+    Notes
+    -----
+    "root" takes the square root of each pixel, so that large pixels count for less (as in the
+    Hellinger distance; Arandjelovic and Zisserman, "Three things everyone should know to improve
+    object retrieval", CVPR 2012). On Fashion-MNIST that is worth about one percent of accuracy;
+    ``root="passthrough"`` leaves it out.
+
+    Examples
+    --------
+    >>> from skfashion import make_knn_pipeline
+    >>> pipeline = make_knn_pipeline(n_neighbors=4, weights="distance")
+    >>> list(pipeline.named_steps)
+    ['scaler', 'root', 'knn']
+    >>> pipeline.set_params(knn__metric="cosine")["knn"]
+    VectorizedKNNClassifier(metric='cosine', n_neighbors=4, weights='distance')
+    """
+    return Pipeline(
+        [
+            ("scaler", PixelScaler()),
+            ("root", FunctionTransformer(np.sqrt, feature_names_out="one-to-one")),
+            ("knn", VectorizedKNNClassifier(**knn_parameters)),
         ],
         memory=memory,
     )

@@ -5,13 +5,22 @@ import sys
 
 import pytest
 
-from skfashion.datasets import make_fashion_images
+from skfashion.datasets import fetch_fashion_mnist, make_fashion_images
 
 
 @pytest.fixture(scope="session")
 def clothes():
     """240 generated images of 20 x 20 pixels, as rows of bytes, and their labels."""
     return make_fashion_images(240, image_size=20, random_state=0, return_X_y=True)
+
+
+@pytest.fixture(scope="session")
+def real_fashion_mnist():
+    """All 70,000 real images, if they are on this machine."""
+    try:
+        return fetch_fashion_mnist(subset="all", download_if_missing=False)
+    except OSError as error:
+        pytest.skip(f"no copy of Fashion-MNIST on this machine: {error}")
 
 
 @pytest.fixture

@@ -5,7 +5,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skfashion
-from skfashion import ImageReshaper, KerasCNNClassifier, PixelScaler
+from skfashion import (
+    ImageReshaper,
+    KerasCNNClassifier,
+    PixelScaler,
+    VectorizedKNNClassifier,
+)
 from skfashion.neural_network._architectures import ARCHITECTURES
 
 DROPOUT = {
@@ -20,6 +25,9 @@ ESTIMATORS = {
     PixelScaler(): {},
     PixelScaler(dtype=None): {},
     PixelScaler(pixel_range=(-10, 300), clip=True): {},
+    VectorizedKNNClassifier(): {},
+    VectorizedKNNClassifier(1, weights="distance", metric="sqeuclidean", n_jobs=2): {},
+    VectorizedKNNClassifier(3, metric="cosine"): {},
     KerasCNNClassifier("one_conv_dropout"): DROPOUT,
     KerasCNNClassifier("three_conv_dropout"): DROPOUT,
     KerasCNNClassifier("two_conv_dropout"): DROPOUT,
@@ -46,8 +54,8 @@ def test_every_estimator_is_checked_and_the_defaults_have_no_expected_failure():
         assert expected_failures(cls()) == {}
 
 
-@pytest.mark.parametrize("estimator", [KerasCNNClassifier()])
-def test_the_default_is_a_deterministic_classifier(estimator):
+@pytest.mark.parametrize("estimator", [KerasCNNClassifier(), VectorizedKNNClassifier()])
+def test_the_defaults_are_deterministic_classifiers(estimator):
     tags = estimator.__sklearn_tags__()
     assert tags.estimator_type == "classifier"
     assert not tags.non_deterministic

@@ -577,29 +577,21 @@ def run_python(code):
 # The real data set
 
 
-@pytest.fixture(scope="module")
-def real():
-    try:
-        return fetch_fashion_mnist(subset="all", download_if_missing=False)
-    except OSError as error:
-        pytest.skip(f"no copy of Fashion-MNIST on this machine: {error}")
-
-
 @pytest.mark.real_data
-def test_real_data(real):
-    assert real.images.shape == (70_000, 28, 28)
-    for part in (real.target[:60_000], real.target[60_000:]):
+def test_real_data(real_fashion_mnist):
+    assert real_fashion_mnist.images.shape == (70_000, 28, 28)
+    for part in (real_fashion_mnist.target[:60_000], real_fashion_mnist.target[60_000:]):
         np.testing.assert_array_equal(np.bincount(part), [len(part) // 10] * 10)
     # The mean of the training pixels, as published with many a model: 0.2860 of 255.
-    assert real.data[:60_000].mean() / 255 == pytest.approx(0.2860, abs=1e-4)
-    assert real.target[:5].tolist() == [9, 0, 0, 3, 0]
+    assert real_fashion_mnist.data[:60_000].mean() / 255 == pytest.approx(0.2860, abs=1e-4)
+    assert real_fashion_mnist.target[:5].tolist() == [9, 0, 0, 3, 0]
 
 
 @pytest.mark.real_data
 @pytest.mark.parametrize(
     ("subset", "rows"), [("train", slice(60_000)), ("test", slice(60_000, None))]
 )
-def test_real_subsets(real, subset, rows):
+def test_real_subsets(real_fashion_mnist, subset, rows):
     X, y = fetch_fashion_mnist(subset=subset, return_X_y=True, download_if_missing=False)
-    np.testing.assert_array_equal(X, real.data[rows])
-    np.testing.assert_array_equal(y, real.target[rows])
+    np.testing.assert_array_equal(X, real_fashion_mnist.data[rows])
+    np.testing.assert_array_equal(y, real_fashion_mnist.target[rows])

@@ -10,6 +10,7 @@ import skfashion
     [
         "import skfashion",
         "from skfashion import KerasCNNClassifier, make_cnn_pipeline; make_cnn_pipeline()",
+        "from skfashion import VectorizedKNNClassifier, make_knn_pipeline; make_knn_pipeline()",
         "from skfashion.datasets import make_fashion_images; make_fashion_images(10)",
     ],
 )
@@ -17,7 +18,7 @@ def test_importing_and_constructing_load_neither_keras_nor_matplotlib(run_python
     code = f"{statement}; import sys; print({{m.split('.')[0] for m in sys.modules}})"
     loaded = eval(run_python(code)[0])
     assert "skfashion" in loaded
-    assert not loaded & {"keras", "matplotlib", "scikeras", "tensorflow"}
+    assert not loaded & {"keras", "matplotlib", "numba", "scikeras", "tensorflow"}
 
 
 def test_version_is_the_one_installed():

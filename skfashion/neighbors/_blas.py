@@ -1,0 +1,47 @@
+"""One core for each job."""
+
+import threading
+from contextlib import contextmanager
+from functools import lru_cache
+
+from threadpoolctl import ThreadpoolController
+
+_lock = threading.Lock()
+_users = 0
+_shared = False
+_before = {}
+
+
+@lru_cache(maxsize=1)
+def _threadpools():
+    # Looking for the libraries takes milliseconds.
+    return ThreadpoolController().select(user_api="blas")
+
+
+@contextmanager
+def single_threaded_blas():
+    """Let matrix products run in the thread that asks for them, and in no other.
+
+    With some libraries the limit is the thread's, with others it is the process's. There,
+    threads that come and go at the same time would take each other's limit for the one to go
+    back to: the last to leave sets what the first one found.
+    """
+    global _users, _shared, _before
+    with _lock:
+        if _users == 0:
+            _before = {pool["filepath"]: pool["num_threads"] for pool in _threadpools().info()}
+        _shared = _shared or _users > 0
+        _users += 1
+    try:
+        with _threadpools().limit(limits=1):
+            yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0 and _shared:
+                # A thread that ends leaves the control over the limit, which threadpoolctl gives
+                # to one thread at a time, to the next one that asks.
+                thread = threading.Thread(target=_threadpools().limit, kwargs={"limits": _before})
+                thread.start()
+                thread.join()
+                _shared = False

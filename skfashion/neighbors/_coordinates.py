@@ -1,0 +1,175 @@
+"""Coordinates in which rows are never farther apart than they are."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+# Components in the bounds of all pairs, where more cost time for every pair ...
+N_COARSE = 64
+# ... and in the bounds of the pairs that these leave.
+N_COMPONENTS = 152
+# Rows and numbers of the training data that the components are taken from.
+N_SAMPLES = 8_192
+SAMPLE_SIZE = 2**23
+# Numbers in double precision at a time: 2 MiB.
+BATCH = 2**18
+# Squared norms, in the unit of `Coordinates`, that single precision still takes.
+LARGEST = 2.0**80
+NEVER_RULED_OUT = np.float32(-(2.0**120))
+# Scales of rows that are taken as they are.
+UNSCALED = np.empty(0)
+
+
+def batches(n, size):
+    """Return slices of `size`, as :func:`sklearn.utils.gen_batches` does in ten times the time."""
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def read_only(array):
+    """Return a read-only view, so that the kernels are compiled for these alone."""
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """A map of rows to single-precision coordinates.
+
+    Rows are centred and projected onto leading principal components; a further coordinate is
+    the norm of what the projection leaves. Distances between coordinates are at most those
+    between the rows, for the components by orthogonality, for the norms by the triangle
+    inequality, up to rounding, which `slack` bounds. Without components the coordinates are
+    the centred rows.
+
+    Attributes
+    ----------
+    center : float64 array of shape (n_features,)
+    components : float64 array of shape (n_features, n_components) or None
+        Orthonormal columns, the leading ones first.
+    unit : float
+        A power of four that squared distances are multiplied by, so that coordinates are
+        around 1 whatever the pixels are measured in.
+    """
+
+    center: np.ndarray
+    components: np.ndarray | None
+    unit: float
+
+    @classmethod
+    def fit(cls, rows, scales):
+        """Choose the map for rows like these.
+
+        Parameters
+        ----------
+        rows : array of shape (n_samples, n_features)
+        scales : float64 array of shape (n_samples,) or (0,)
+            What to multiply each row by; empty for 1.
+        """
+        # Slow to import, as the kernels.
+        from sklearn.decomposition import PCA
+
+        from skfashion.neighbors._kernels import centred
+
+        n_samples, n_features = rows.shape
+        step = -(-n_samples // max(1, min(N_SAMPLES, SAMPLE_SIZE // n_features)))
+        sample = np.ascontiguousarray(rows[::step])
+        deviations = np.empty(sample.shape)
+        centred(
+            read_only(sample), read_only(scales[::step].copy()), np.zeros(n_features), deviations
+        )
+        with np.errstate(over="ignore", invalid="ignore"):
+            center = deviations.mean(axis=0)
+            deviations -= center
+            largest = np.einsum("ij,ij->i", deviations, deviations).max()
+        unit = 4.0 ** -(np.frexp(largest)[1] // 2) if 0 < largest < np.inf else 1.0
+        # With its last columns a row takes at most a fifth of what it takes in single precision.
+        n_components = min(N_COMPONENTS, n_features // 5 - 4, len(sample) // 8)
+        components = None
+        if n_components >= 8 and 0 < largest < np.inf:
+            deviations *= np.sqrt(unit)
+            solver = "covariance_eigh" if n_features <= 1_024 else "randomized"
+            pca = PCA(n_components, svd_solver=solver, random_state=0)
+            leading = pca.fit(deviations.astype(np.float32)).components_
+            # As they come they are orthonormal to single precision only.
+            components = np.linalg.qr(leading.T.astype(np.float64))[0]
+        return cls(center, components, unit)
+
+    def with_all_features(self):
+        """Return the map without components, whose bounds are the squared distances."""
+        return replace(self, components=None)
+
+    @property
+    def n_columns(self):
+        """Number of columns of the coarse and of the fine coordinates."""
+        if self.components is None:
+            return len(self.center) + 1, 0
+        n_components = self.components.shape[1]
+        if n_components <= N_COARSE:
+            return n_components + 2, 0
+        return N_COARSE + 2, n_components - N_COARSE + 2
+
+    @property
+    def slack(self):
+        """Bound on the rounding error of squared distances between coordinates.
+
+        It is relative to the square of the sum of both norms.
+        """
+        single = (sum(self.n_columns) + 16) * 2.0**-23
+        # The norm of the rest is a root of a difference of squares in double precision.
+        return single + 4 * np.sqrt(len(self.center) * 2.0**-52)
+
+    def of(self, rows, scales):
+        """Return coordinates and squared norms.
+
+        Parameters
+        ----------
+        rows : array of shape (n_rows, n_features)
+        scales : float64 array of shape (n_rows,) or (0,)
+
+        Returns
+        -------
+        coarse : float32 array of shape (n_rows, n_columns[0])
+            Leading components (or all features), norm of the rest (if there is one), and the
+            squared norm of it all. Where single precision would overflow, that is
+            `NEVER_RULED_OUT`, and the others are 0.
+        fine : float32 array of shape (n_rows, n_columns[1])
+            Further components, norm of the rest after them, and that of the rest in `coarse`
+            again.
+        squared_norms : float64 array of shape (n_rows,)
+            inf where single precision would overflow.
+        """
+        from skfashion.neighbors._kernels import centred
+
+        rows, scales = read_only(rows), read_only(scales)
+        n_coarse, n_fine = self.n_columns
+        coarse = np.empty((len(rows), n_coarse), np.float32)
+        fine = np.empty((len(rows), n_fine), np.float32)
+        squared_norms = np.empty(len(rows))
+        for batch in batches(len(rows), max(1, BATCH // len(self.center))):
+            deviations = np.empty(rows[batch].shape)
+            centred(rows[batch], scales[batch], self.center, deviations)
+            with np.errstate(over="ignore", invalid="ignore"):
+                deviations *= np.sqrt(self.unit)
+                squares = np.einsum("ij,ij->i", deviations, deviations)
+            squared_norms[batch] = np.where(squares < LARGEST, squares, np.inf)
+            deviations[~(squares < LARGEST)] = 0
+            if self.components is None:
+                coarse[batch, :-1] = deviations
+                continue
+            projected = deviations @ self.components
+            first = projected[:, : n_coarse - 2]
+            rest = np.maximum(squares - np.einsum("ij,ij->i", first, first), 0)
+            coarse[batch, :-2] = first
+            coarse[batch, -2] = np.sqrt(rest)
+            if n_fine:
+                further = projected[:, n_coarse - 2 :]
+                fine[batch, :-2] = further
+                fine[batch, -1] = np.sqrt(rest)
+                rest = np.maximum(rest - np.einsum("ij,ij->i", further, further), 0)
+                fine[batch, -2] = np.sqrt(rest)
+        finite = squared_norms < np.inf
+        coarse[:, -1] = np.where(finite, squared_norms, NEVER_RULED_OUT)
+        coarse[~finite, :-1] = 0
+        fine[~finite] = 0
+        return coarse, fine, squared_norms

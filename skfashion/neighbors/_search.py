@@ -1,0 +1,101 @@
+"""Exact neighbour search, split by joblib, in blocks that respect the working memory."""
+
+from contextlib import nullcontext
+from itertools import pairwise
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+from sklearn import get_config
+
+from skfashion.neighbors._blas import single_threaded_blas
+from skfashion.neighbors._coordinates import batches
+from skfashion.neighbors._task import Task
+
+MIB = 2**20
+# In MiB, of all jobs together.
+MOST_WORKING_MEMORY = 256
+# Queries of one task, where they are many.
+QUERIES = 2_500
+# Pairs of a query and a row that are worth a task.
+PAIRS = 2**22
+
+
+def search(queries, rows, scales, coordinates, coarse, fine, n_neighbors, *, n_jobs, own=False):
+    """Yield the nearest rows, for some of the queries after the other.
+
+    Parameters
+    ----------
+    queries : array of shape (n_queries, n_features)
+    rows : array of shape (n_rows, n_features)
+    scales : float64 array of shape (n_rows,) or (0,)
+        For the cosine distance 1 over the norm of each row, 0 for rows of zeros; empty for the
+        euclidean distance.
+    coordinates : Coordinates
+    coarse, fine : float32 arrays of shape (n_rows, n_columns)
+        Coordinates of the rows; without any rows where `coordinates` has no components.
+    n_neighbors : int
+    n_jobs : int or None
+    own : bool, default=False
+        Whether the queries are the rows, none of which shall be its own neighbour.
+
+    Yields
+    ------
+    part : slice
+        Which of the queries.
+    distances : float64 array of shape (n_queries_of_part, n_neighbors)
+        Squared, ascending; between rows of norm 1 for the cosine distance.
+    indices : int64 array of shape (n_queries_of_part, n_neighbors)
+        Of rows at the same distance, the lower number comes first.
+    """
+    n_queries, n_features = queries.shape
+    n_jobs = effective_n_jobs(n_jobs)
+    budget = min(get_config()["working_memory"], MOST_WORKING_MEMORY) * MIB // n_jobs
+    # A quarter of the memory is for the queries: as they are, as coordinates, and their heaps.
+    per_query = 24 * n_features + 64 * n_neighbors
+    size = int(max(1, min(budget // 4 // per_query, QUERIES, -(-n_queries // n_jobs))))
+    n_parts = -(-n_queries // size)
+    n_splits = max(1, min(n_jobs // n_parts, n_queries * len(rows) // PAIRS))
+    n_jobs = min(n_jobs, n_parts * n_splits)
+    edges = [len(rows) * i // n_splits for i in range(n_splits + 1)]
+    tasks = []
+    for start, stop in pairwise(edges):
+        # Arrays are arguments of their own, that a backend may share instead of copying them.
+        arrays = (values[start:stop] for values in (rows, scales, coarse, fine))
+        tasks.append((start, *arrays))
+    parallel = Parallel(n_jobs=n_jobs, prefer="threads")
+    # In waves, lest the results of all queries wait here to be merged.
+    for wave in batches(n_queries, 4 * n_jobs * size):
+        parts = [
+            slice(wave.start + part.start, wave.start + part.stop)
+            for part in batches(wave.stop - wave.start, size)
+        ]
+        calls = (
+            delayed(_run)(
+                queries[part],
+                part.start if own else None,
+                *task,
+                coordinates,
+                n_neighbors,
+                budget,
+            )
+            for part in parts
+            for task in tasks
+        )
+        # Here too, or a job that ends would give its cores to the products of the others.
+        with single_threaded_blas() if n_jobs > 1 else nullcontext():
+            found = parallel(calls)
+        for i, part in enumerate(parts):
+            yield part, *_merge(found[i * n_splits : (i + 1) * n_splits], n_neighbors)
+
+
+def _run(queries, own, first, rows, scales, coarse, fine, coordinates, n_neighbors, budget):
+    numbers = np.full(len(queries), -1) if own is None else np.arange(own, own + len(queries))
+    task = Task(rows, scales, first, coordinates, n_neighbors, budget)
+    return task.run(queries, numbers, coarse, fine)
+
+
+def _merge(found, n_neighbors):
+    """Sort by distance, then number, and keep the nearest."""
+    distances, indices = (np.concatenate(arrays, axis=1) for arrays in zip(*found, strict=True))
+    order = np.lexsort((indices, distances), axis=1)[:, :n_neighbors]
+    return np.take_along_axis(distances, order, axis=1), np.take_along_axis(indices, order, axis=1)

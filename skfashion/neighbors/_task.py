@@ -1,0 +1,200 @@
+"""What one job does: search the nearest of some rows for some queries."""
+
+import numpy as np
+
+from skfashion.neighbors._blas import single_threaded_blas
+from skfashion.neighbors._coordinates import BATCH, UNSCALED, batches, read_only
+
+# Queries that share one matrix product of bounds, with coarse coordinates and with all features.
+TOGETHER = 64
+TOGETHER_WITH_ALL = 256
+# A query of whose rows the coarse bounds leave more than this part goes on with all features.
+MOST_LEFT = 1 / 4
+# Fewer queries than this are not worth it to make coordinates of all features of the rows.
+FEW = 32
+# Rows at a time that are all looked at.
+ROWS = 65_536
+NO_ROW = np.iinfo(np.int64).max
+
+
+class Task:
+    """A search among some of the rows.
+
+    Parameters
+    ----------
+    rows : array of shape (n_rows, n_features)
+    scales : float64 array of shape (n_rows,) or (0,)
+        As in :func:`~skfashion.neighbors._search.search`.
+    first : int
+        Number of the first of the rows.
+    coordinates : Coordinates
+    n_neighbors : int
+    budget : int
+        Bytes of working memory.
+    """
+
+    def __init__(self, rows, scales, first, coordinates, n_neighbors, budget):
+        self.rows = read_only(rows)
+        self.scales = read_only(scales)
+        self.first = first
+        self.coordinates = coordinates
+        self.n_neighbors = n_neighbors
+        self.budget = budget
+
+    def run(self, queries, own, coarse, fine):
+        """Return squared distances and numbers of the nearest rows, in no order.
+
+        Parameters
+        ----------
+        queries : array of shape (n_queries, n_features)
+        own : int64 array of shape (n_queries,)
+            Number of a row to leave out, or -1.
+        coarse, fine : float32 arrays of shape (n_rows, n_columns)
+            Coordinates of the rows, where there are components.
+
+        Returns
+        -------
+        distances : float64 array of shape (n_queries, n_neighbors)
+            inf where there are fewer rows.
+        indices : int64 array of shape (n_queries, n_neighbors)
+            `NO_ROW` where there are fewer rows.
+        """
+        queries = self._comparable(queries)
+        if self.coordinates.components is None and len(queries) < FEW:
+            return self._search_all(queries, own)  # without any matrix product
+        with single_threaded_blas():
+            if self.coordinates.components is None:
+                return self._search_all(queries, own)
+            return self._search_promising(queries, own, coarse, fine)
+
+    def _comparable(self, queries):
+        """Cast and scale queries to what the rows, as they are, can be compared with."""
+        if self.scales.size:
+            return queries.astype(np.float64) * inverse_norms(queries)[:, np.newaxis]
+        if self.rows.dtype == queries.dtype == np.uint8:
+            return queries
+        return np.asarray(queries, np.float64)
+
+    def _search_promising(self, queries, own, coarse, fine):
+        query_coarse, query_fine, squared_norms = self.coordinates.of(queries, UNSCALED)
+        order = _near_each_other(query_coarse)
+        queries, own = queries[order], own[order]
+        n_rows = self._rows_at_once(4 * TOGETHER)
+        chunks = ((chunk, coarse[chunk], fine[chunk]) for chunk in batches(len(self.rows), n_rows))
+        query_coordinates = query_coarse[order], query_fine[order], squared_norms[order]
+        distances, indices, given_up = self._filter(
+            queries, own, self.coordinates, query_coordinates, chunks, TOGETHER, MOST_LEFT
+        )
+        left = np.flatnonzero(given_up)
+        if left.size:
+            distances[left], indices[left] = self._search_all(queries[left], own[left])
+        back = np.argsort(order)
+        return distances[back], indices[back]
+
+    def _search_all(self, queries, own):
+        coordinates = self.coordinates.with_all_features()
+        if len(queries) < FEW:
+            # With bounds of 0 and offsets of inf no row is ruled out.
+            query_coordinates = _nothing(queries), _nothing(queries), np.full(len(queries), np.inf)
+            chunks = (
+                (chunk, _nothing(self.rows[chunk]), _nothing(self.rows[chunk]))
+                for chunk in batches(len(self.rows), ROWS)
+            )
+        else:
+            query_coordinates = coordinates.of(queries, UNSCALED)
+            # Twice the coordinates: the next are made before the last ones go.
+            n_rows = self._rows_at_once(4 * TOGETHER_WITH_ALL + 8 * coordinates.n_columns[0])
+            chunks = (
+                (chunk, *coordinates.of(self.rows[chunk], self.scales[chunk])[:2])
+                for chunk in batches(len(self.rows), n_rows)
+            )
+        found = self._filter(
+            queries, own, coordinates, query_coordinates, chunks, TOGETHER_WITH_ALL, 1
+        )
+        return found[:2]
+
+    def _rows_at_once(self, bytes_per_row):
+        # Half of the memory is for what a row takes; 12 bytes are those of the kernel.
+        return int(max(1, min(len(self.rows), self.budget // 2 // (bytes_per_row + 12))))
+
+    def _filter(self, queries, own, coordinates, query_coordinates, chunks, together, most_left):
+        from skfashion.neighbors._kernels import nearest
+
+        query_coarse, query_fine, squared_norms = query_coordinates
+        # One product of these with those of the rows, whose last column is their squared norm,
+        # gives the squared distances without the squared norms of the queries.
+        query_coarse *= -2
+        query_coarse[:, -1:] = 1
+        queries, query_fine = read_only(queries), read_only(query_fine)
+        n_queries = len(queries)
+        distances = np.full((n_queries, self.n_neighbors), np.inf)
+        indices = np.full((n_queries, self.n_neighbors), NO_ROW)
+        given_up = np.zeros(n_queries, bool)
+        buffer = np.empty(0, np.float32)
+        for chunk, coarse, fine in chunks:
+            n_rows = len(coarse)
+            size = min(together, n_queries) * n_rows
+            if buffer.size < size:
+                buffer = np.empty(size, np.float32)
+            farthest = np.sqrt(max(coarse[:, -1:].max(initial=0), 0))
+            with np.errstate(invalid="ignore"):
+                rounding = coordinates.slack * (np.sqrt(squared_norms) + farthest) ** 2
+                offsets = np.where(squared_norms < np.inf, rounding - squared_norms, np.inf)
+            for block in batches(n_queries, together):
+                n_block = block.stop - block.start
+                bounds = buffer[: n_block * n_rows].reshape(n_block, n_rows)
+                if coarse.shape[1]:
+                    np.matmul(query_coarse[block], coarse.T, out=bounds)
+                nearest(
+                    bounds,
+                    offsets[block],
+                    coordinates.unit,
+                    query_fine[block],
+                    read_only(fine),
+                    queries[block],
+                    self.rows[chunk],
+                    self.scales[chunk],
+                    self.first + chunk.start,
+                    own[block],
+                    max(1, int(n_rows * most_left)),
+                    distances[block],
+                    indices[block],
+                    given_up[block],
+                )
+        return distances, indices, given_up
+
+
+def inverse_norms(rows):
+    """Return 1 over the norm of each row, 0 for rows of zeros.
+
+    The same for the same numbers, whatever their type.
+
+    Raises
+    ------
+    ValueError
+        If a norm is greater than the greatest number.
+    """
+    inverse = np.empty(len(rows))
+    for batch in batches(len(rows), max(1, BATCH // rows.shape[1])):
+        numbers = rows[batch].astype(np.float64)
+        norms = np.sqrt(np.einsum("ij,ij->i", numbers, numbers))
+        if not np.isfinite(norms).all():
+            raise ValueError(
+                "Expected rows whose squared norms are finite numbers for metric='cosine', got "
+                f"values up to {np.abs(numbers).max():g}: scale them down."
+            )
+        inverse[batch] = np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0)
+    return inverse
+
+
+def _nothing(rows):
+    return np.empty((len(rows), 0), np.float32)
+
+
+def _near_each_other(columns, cell=128):
+    """Order queries so that those one after the other have many neighbours in common.
+
+    The rows are then still in the processor's cache.
+    """
+    cells = np.argsort(np.argsort(columns[:, 0])) // cell
+    return np.lexsort((columns[:, 1], cells))
