@@ -112,10 +112,10 @@ def table(columns, rows):
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
-def header(name, description):
+def header(name, description, packages=PACKAGES):
     """Return the beginning of a report: what, when, on which machine, with which versions."""
     title, _, text = description.partition("\n")
-    packages = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    packages = ", ".join(f"{package} {version(package)}" for package in packages)
     return (
         f"# {title.rstrip('.')}\n{text.rstrip()}\n\n"
         f"`python benchmarks/{name}.py`, {datetime.date.today().isoformat()}, on {_processor()}, "

@@ -10,7 +10,7 @@ from sklearn import config_context
 from sklearn.neighbors import KNeighborsClassifier
 
 from skfashion import VectorizedKNNClassifier
-from skfashion.neighbors import _task
+from skfashion.neighbors import _coordinates, _task
 
 # Wide enough for coarse coordinates alone (80 features) and for fine ones too (400).
 SIZES = [(90, 1), (90, 2), (90, 32), (300, 80), (700, 400)]
@@ -109,14 +109,21 @@ def test_very_small_and_very_large_pixels(scale, size):
     check_real(VectorizedKNNClassifier().fit(rows, np.zeros(len(rows))), queries, rows)
 
 
+@pytest.mark.parametrize("in_sample", [False, True])
 @pytest.mark.parametrize("size", SIZES[2:])
-def test_a_few_rows_beyond_the_range_of_single_precision(size):
-    rows, queries = image_like(*size, 1), image_like(20, size[1], 2)
-    rows[7] = 1e60  # not among those that the components are taken from
-    rows[8] *= 1e30
+def test_a_few_rows_beyond_the_range_of_single_precision(size, in_sample, monkeypatch):
+    if not in_sample:
+        monkeypatch.setattr(_coordinates, "N_SAMPLES", size[0] // 2)
+    rows, queries = image_like(*size, 1), image_like(40, size[1], 2)
+    rows[7] = 1e60  # odd numbers are not among every other row, which is the sample
+    rows[9] *= 1e30
+    rows[11:15] *= [[1e-20], [1e-22], [1e-24], [1e-26]]
     queries[3] = 1e60
     queries[4] = 2e30
-    check_real(VectorizedKNNClassifier().fit(rows, np.zeros(len(rows))), queries, rows)
+    queries[5:9] = rows[11:15] * 1.5
+    knn = VectorizedKNNClassifier().fit(rows, np.zeros(len(rows)))
+    check_real(knn, queries, rows)
+    check_real(knn, queries[4:9], rows)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -25,6 +25,11 @@ def images(n, random_state, n_features=400):
     return np.clip(rows, 0, 255).astype(np.uint8)
 
 
+@pytest.fixture(autouse=True)
+def every_pair_is_worth_a_job(monkeypatch):
+    monkeypatch.setattr(_search, "PAIRS", 1)
+
+
 @pytest.fixture(scope="module")
 def data():
     X = images(3_000, 1)
@@ -90,8 +95,6 @@ def test_a_training_set_split_over_jobs_gives_the_same(data, metric, monkeypatch
     X, y, queries = data
     knn = VectorizedKNNClassifier(weights="distance", metric=metric).fit(X, y)
     expected = answers(knn, queries)
-    monkeypatch.setattr(_search, "PAIRS", 1)
-    monkeypatch.setattr(_search, "QUERIES", 10**9)
     splits = []
     run = _search._run
 
@@ -115,11 +118,8 @@ def test_workers_of_dask_give_the_same(data, alone, cluster):
         assert_same(answers(knn, queries), alone)
 
 
-def test_a_training_set_split_over_workers_of_dask_gives_the_same(
-    data, alone, cluster, monkeypatch
-):
+def test_a_training_set_split_over_workers_of_dask_gives_the_same(data, alone, cluster):
     X, y, queries = data
-    monkeypatch.setattr(_search, "PAIRS", 1)
     knn = VectorizedKNNClassifier(weights="distance", n_jobs=-1).fit(X, y)
     with joblib.parallel_config(backend="dask"):
         for i in range(3):

@@ -15,6 +15,8 @@ SAMPLE_SIZE = 2**23
 BATCH = 2**18
 # Squared norms, in the unit of `Coordinates`, that single precision still takes.
 LARGEST = 2.0**80
+# Squares below this may vanish in single precision, on processors that flush to zero too.
+TINY = 2.0**-100
 NEVER_RULED_OUT = np.float32(-(2.0**120))
 # Scales of rows that are taken as they are.
 UNSCALED = np.empty(0)
@@ -73,21 +75,20 @@ class Coordinates:
 
         n_samples, n_features = rows.shape
         step = -(-n_samples // max(1, min(N_SAMPLES, SAMPLE_SIZE // n_features)))
-        sample = np.ascontiguousarray(rows[::step])
-        deviations = np.empty(sample.shape)
-        centred(
-            read_only(sample), read_only(scales[::step].copy()), np.zeros(n_features), deviations
-        )
+        sample = read_only(np.ascontiguousarray(rows[::step]))
+        scales = read_only(scales[::step].copy())
+        deviations, squared_norms = np.empty(sample.shape), np.empty(len(sample))
+        centred(sample, scales, np.zeros(n_features), 1.0, deviations, squared_norms)
         with np.errstate(over="ignore", invalid="ignore"):
             center = deviations.mean(axis=0)
-            deviations -= center
-            largest = np.einsum("ij,ij->i", deviations, deviations).max()
+        centred(sample, scales, center, 1.0, deviations, squared_norms)
+        largest = squared_norms.max()
         unit = 4.0 ** -(np.frexp(largest)[1] // 2) if 0 < largest < np.inf else 1.0
         # With its last columns a row takes at most a fifth of what it takes in single precision.
         n_components = min(N_COMPONENTS, n_features // 5 - 4, len(sample) // 8)
         components = None
         if n_components >= 8 and 0 < largest < np.inf:
-            deviations *= np.sqrt(unit)
+            centred(sample, scales, center, unit, deviations, squared_norms)
             solver = "covariance_eigh" if n_features <= 1_024 else "randomized"
             pca = PCA(n_components, svd_solver=solver, random_state=0)
             leading = pca.fit(deviations.astype(np.float32)).components_
@@ -113,9 +114,9 @@ class Coordinates:
     def slack(self):
         """Bound on the rounding error of squared distances between coordinates.
 
-        It is relative to the square of the sum of both norms.
+        It is relative to the square of the sum of both norms, beyond `TINY`.
         """
-        single = (sum(self.n_columns) + 16) * 2.0**-23
+        single = (sum(self.n_columns) + 16) * 2.0**-22
         # The norm of the rest is a root of a difference of squares in double precision.
         return single + 4 * np.sqrt(len(self.center) * 2.0**-52)
 
@@ -147,13 +148,11 @@ class Coordinates:
         fine = np.empty((len(rows), n_fine), np.float32)
         squared_norms = np.empty(len(rows))
         for batch in batches(len(rows), max(1, BATCH // len(self.center))):
+            squares = squared_norms[batch]
             deviations = np.empty(rows[batch].shape)
-            centred(rows[batch], scales[batch], self.center, deviations)
-            with np.errstate(over="ignore", invalid="ignore"):
-                deviations *= np.sqrt(self.unit)
-                squares = np.einsum("ij,ij->i", deviations, deviations)
-            squared_norms[batch] = np.where(squares < LARGEST, squares, np.inf)
-            deviations[~(squares < LARGEST)] = 0
+            centred(rows[batch], scales[batch], self.center, self.unit, deviations, squares)
+            squares[~(squares < LARGEST)] = np.inf
+            deviations[squares == np.inf] = 0
             if self.components is None:
                 coarse[batch, :-1] = deviations
                 continue

@@ -4,6 +4,8 @@ numba is imported here and in `_prefetch` alone, and they inside functions only,
 importing skfashion does not load it. Every function releases the global interpreter lock.
 """
 
+from functools import partial
+
 import numba
 import numpy as np
 
@@ -21,7 +23,7 @@ CACHE_LINE = 64
 def _compile(function, **options):
     # No NaN gets here, and sums may be taken in any order. "contract" is left out on purpose: a
     # fused multiply-add would leave a rounding error between a row times its scale and its copy.
-    options |= {"nogil": True, "fastmath": {"nnan", "nsz", "reassoc"}}
+    options = {"nogil": True, "fastmath": {"nnan", "nsz", "reassoc"}, **options}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # neither this folder nor the user's cache can be written
@@ -34,14 +36,19 @@ def _compile_into_callers(function):
     return _compile(function, forceinline=True)
 
 
-@_compile
-def centred(rows, scales, center, out):
-    """Write ``rows * scales - center`` to `out`; empty `scales` are ones."""
+# Here NaN comes about, where numbers are too large.
+@partial(_compile, fastmath={"nsz", "reassoc"})
+def centred(rows, scales, center, unit, out, squared_norms):
+    """Write ``(rows * scales - center) * sqrt(unit)`` and its squared norms; no `scales` are 1."""
+    factor = np.sqrt(unit)
     for i in range(rows.shape[0]):
-        row, to = rows[i], out[i]
         scale = scales[i] if scales.shape[0] else 1.0
-        for j in range(row.shape[0]):
-            to[j] = np.float64(row[j]) * scale - center[j]
+        total = 0.0
+        for j in range(center.shape[0]):
+            deviation = (np.float64(rows[i, j]) * scale - center[j]) * factor
+            out[i, j] = deviation
+            total += deviation * deviation
+        squared_norms[i] = total
 
 
 @_compile

@@ -16,7 +16,7 @@ MIB = 2**20
 MOST_WORKING_MEMORY = 256
 # Queries of one task, where they are many.
 QUERIES = 2_500
-# Pairs of a query and a row that are worth a task.
+# Pairs of a query and a row that are worth a job: threads take some ten milliseconds to start.
 PAIRS = 2**22
 
 
@@ -48,14 +48,13 @@ def search(queries, rows, scales, coordinates, coarse, fine, n_neighbors, *, n_j
         Of rows at the same distance, the lower number comes first.
     """
     n_queries, n_features = queries.shape
-    n_jobs = effective_n_jobs(n_jobs)
+    n_jobs = min(effective_n_jobs(n_jobs), max(1, n_queries * len(rows) // PAIRS))
     budget = min(get_config()["working_memory"], MOST_WORKING_MEMORY) * MIB // n_jobs
     # A quarter of the memory is for the queries: as they are, as coordinates, and their heaps.
     per_query = 24 * n_features + 64 * n_neighbors
     size = int(max(1, min(budget // 4 // per_query, QUERIES, -(-n_queries // n_jobs))))
     n_parts = -(-n_queries // size)
-    n_splits = max(1, min(n_jobs // n_parts, n_queries * len(rows) // PAIRS))
-    n_jobs = min(n_jobs, n_parts * n_splits)
+    n_splits = max(1, min(n_jobs // n_parts, len(rows)))
     edges = [len(rows) * i // n_splits for i in range(n_splits + 1)]
     tasks = []
     for start, stop in pairwise(edges):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skfashion.neighbors._blas import single_threaded_blas
-from skfashion.neighbors._coordinates import BATCH, UNSCALED, batches, read_only
+from skfashion.neighbors._coordinates import BATCH, TINY, UNSCALED, batches, read_only
 
 # Queries that share one matrix product of bounds, with coarse coordinates and with all features.
 TOGETHER = 64
@@ -59,12 +59,11 @@ class Task:
         indices : int64 array of shape (n_queries, n_neighbors)
             `NO_ROW` where there are fewer rows.
         """
-        queries = self._comparable(queries)
         if self.coordinates.components is None and len(queries) < FEW:
-            return self._search_all(queries, own)  # without any matrix product
+            return self._search_all(self._comparable(queries), own)  # without matrix products
         with single_threaded_blas():
             if self.coordinates.components is None:
-                return self._search_all(queries, own)
+                return self._search_all(self._comparable(queries), own)
             return self._search_promising(queries, own, coarse, fine)
 
     def _comparable(self, queries):
@@ -76,9 +75,10 @@ class Task:
         return np.asarray(queries, np.float64)
 
     def _search_promising(self, queries, own, coarse, fine):
-        query_coarse, query_fine, squared_norms = self.coordinates.of(queries, UNSCALED)
+        scales = inverse_norms(queries) if self.scales.size else UNSCALED
+        query_coarse, query_fine, squared_norms = self.coordinates.of(queries, scales)
         order = _near_each_other(query_coarse)
-        queries, own = queries[order], own[order]
+        queries, own = self._comparable(queries[order]), own[order]
         n_rows = self._rows_at_once(4 * TOGETHER)
         chunks = ((chunk, coarse[chunk], fine[chunk]) for chunk in batches(len(self.rows), n_rows))
         query_coordinates = query_coarse[order], query_fine[order], squared_norms[order]
@@ -139,7 +139,7 @@ class Task:
             farthest = np.sqrt(max(coarse[:, -1:].max(initial=0), 0))
             with np.errstate(invalid="ignore"):
                 rounding = coordinates.slack * (np.sqrt(squared_norms) + farthest) ** 2
-                offsets = np.where(squared_norms < np.inf, rounding - squared_norms, np.inf)
+                offsets = np.where(squared_norms < np.inf, rounding + TINY - squared_norms, np.inf)
             for block in batches(n_queries, together):
                 n_block = block.stop - block.start
                 bounds = buffer[: n_block * n_rows].reshape(n_block, n_rows)
