@@ -85,7 +85,7 @@ def race_rows(X, y, queries, trial):
     float_queries = queries.astype(np.float32)
     cases = {name: (make, floats, y, float_queries) for name, make in PEERS.items()}
     cases["ours"] = (ours, X, y, queries)
-    searches, totals = race(cases, 1 if trial else 5)
+    searches, totals = race(cases, 1 if trial else 3)
     for name in PEERS:
         target = TARGETS.get(name)
         yield compare(name, searches[name], searches["ours"], unit="s", target=target)
@@ -144,10 +144,12 @@ def integer_neighbours(X, queries):
     rows = X.astype(np.float64)
     norms = (rows**2).sum(axis=1)
     truth = np.empty((len(queries), K), np.int64)
-    for i, query in enumerate(queries.astype(np.float64)):
-        squares = norms - 2 * rows @ query
-        near = np.flatnonzero(squares <= np.partition(squares, K - 1)[K - 1])
-        truth[i] = near[np.lexsort((near, squares[near]))][:K]
+    for start in range(0, len(queries), 250):
+        squares = norms - 2 * queries[start : start + 250].astype(np.float64) @ rows.T
+        limits = np.partition(squares, K - 1)[:, K - 1]
+        for i, (values, limit) in enumerate(zip(squares, limits, strict=True), start):
+            near = np.flatnonzero(values <= limit)
+            truth[i] = near[np.lexsort((near, values[near]))][:K]
     return truth
 
 

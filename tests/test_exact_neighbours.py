@@ -249,9 +249,11 @@ def test_little_working_memory_changes_nothing(working_memory, dtype, n_features
     assert_array_equal(got[1], expected[1])
 
 
-def test_a_query_gets_the_same_answer_alone_and_among_others():
-    rows, queries = image_like(3_000, 400, 1, np.float32), image_like(80, 400, 2, np.float32)
-    knn = VectorizedKNNClassifier(7).fit(rows, np.zeros(3_000))
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("n_features", [3, 37, 400])
+def test_a_query_gets_the_same_answer_alone_and_among_others(n_features, metric):
+    rows, queries = (image_like(n, n_features, n, np.float32) for n in (3_000, 80))
+    knn = VectorizedKNNClassifier(7, metric=metric).fit(rows, np.zeros(3_000))
     distances, indices = knn.kneighbors(queries)
     for i in range(len(queries)):
         alone = knn.kneighbors(queries[i : i + 1])
