@@ -102,11 +102,33 @@ def test_a_large_common_offset_costs_no_digits(offset, size):
     assert_allclose(distances**2, np.take_along_axis(expected, indices, axis=1), rtol=1e-12)
 
 
-@pytest.mark.parametrize("scale", [1e-140, 1e-30, 1e30, 1e140])
+@pytest.mark.parametrize("scale", [1e-155, 1e-140, 1e-30, 1e30, 1e140])
 @pytest.mark.parametrize("size", SIZES)
 def test_very_small_and_very_large_pixels(scale, size):
     rows, queries = image_like(*size, 1) * scale, image_like(20, size[1], 2) * scale
-    check_real(VectorizedKNNClassifier().fit(rows, np.zeros(len(rows))), queries, rows)
+    knn = VectorizedKNNClassifier().fit(rows, np.zeros(len(rows)))
+    if scale > 1e-150:
+        check_real(knn, queries, rows)
+    else:  # squares have few digits left
+        assert_allclose(
+            knn.kneighbors(queries)[0], np.sort(cdist(queries, rows), axis=1)[:, :5], rtol=1e-6
+        )
+
+
+@pytest.mark.parametrize("in_sample", [False, True])
+@pytest.mark.parametrize("factor", [100, 1e12, 1e60])
+@pytest.mark.parametrize("size", SIZES[3:])
+def test_one_row_far_from_the_rest_does_not_keep_them_from_being_ruled_out(
+    size, factor, in_sample, monkeypatch
+):
+    rows, queries = image_like(*size, 1), image_like(40, size[1], 2)
+    rows[7] *= factor
+    if not in_sample:
+        monkeypatch.setattr(_coordinates, "N_SAMPLES", size[0] // 2)  # without row 7
+    knn = VectorizedKNNClassifier().fit(rows, np.zeros(len(rows)))
+    monkeypatch.setattr(_task.Task, "_search_all", None)
+    check_real(knn, queries, rows)
+    assert (knn.kneighbors(queries, 1)[1] != 7).all()
 
 
 @pytest.mark.parametrize("in_sample", [False, True])

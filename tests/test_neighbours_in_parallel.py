@@ -12,8 +12,8 @@ from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV
 
 from skfashion import VectorizedKNNClassifier, make_knn_pipeline
-from skfashion.neighbors import _search
-from skfashion.neighbors._blas import single_threaded_blas
+from skfashion.neighbors import _coordinates, _search
+from skfashion.neighbors._blas import limited_blas
 
 MIB = 2**20
 
@@ -176,12 +176,29 @@ def test_every_job_keeps_to_one_core_and_the_limit_goes_back(data, monkeypatch, 
     assert {threads for pools in seen for _, threads in pools} == {1}
 
 
+@pytest.mark.parametrize(("n_jobs", "threads"), [(None, 1), (1, 1), (2, 2), (-1, os.cpu_count())])
+def test_a_fit_takes_no_more_threads_than_jobs(data, monkeypatch, n_jobs, threads):
+    X, y, _ = data
+    seen = []
+    fit = _coordinates.Coordinates.fit
+
+    def spy(rows, scales):
+        seen.append({threads for _, threads in blas_threads()})
+        return fit(rows, scales)
+
+    monkeypatch.setattr(_coordinates.Coordinates, "fit", spy)
+    before = blas_threads()
+    VectorizedKNNClassifier(n_jobs=n_jobs).fit(X, y)
+    assert seen == [{min(threads, os.cpu_count())}]
+    assert blas_threads() == before
+
+
 @pytest.mark.parametrize("first_leaves_first", [True, False])
 def test_the_limit_goes_back_when_the_last_thread_leaves(first_leaves_first):
     inside, leave = threading.Event(), threading.Event()
 
     def stay():
-        with single_threaded_blas():
+        with limited_blas():
             inside.set()
             assert leave.wait(60)
 
@@ -190,7 +207,7 @@ def test_the_limit_goes_back_when_the_last_thread_leaves(first_leaves_first):
     if first_leaves_first:
         other.start()
         assert inside.wait(60)
-    with single_threaded_blas():
+    with limited_blas():
         assert {threads for _, threads in blas_threads()} == {1}
         if first_leaves_first:
             leave.set()
@@ -243,6 +260,10 @@ with config_context(working_memory=32):
     tracemalloc.reset_peak()
     knn.predict(queries)
     print(tracemalloc.get_traced_memory()[1] - index)
+knn.set_params(n_neighbors=1).fit(X[:20_000], np.arange(n)[:20_000])
+tracemalloc.reset_peak()
+knn.predict(queries[:2_500])
+print(tracemalloc.get_traced_memory()[1])
 """
 
 
@@ -256,10 +277,11 @@ with config_context(working_memory=32):
 )
 def test_working_memory_stays_within_its_limit(run_python, kind, n, n_queries, n_neighbors):
     output, _ = run_python(MEMORY, kind, n, n_queries, n_neighbors)
-    fit, predict, predict_with_little = (int(line) / MIB for line in output.split())
+    fit, predict, little, with_many_classes = (int(line) / MIB for line in output.split())
     assert fit < 256
     assert predict < 256
-    assert predict_with_little < 40
+    assert little < 40
+    assert with_many_classes < 256
 
 
 def test_a_memory_map_is_read_where_it_lies(tmp_path):

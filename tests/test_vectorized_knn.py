@@ -324,6 +324,14 @@ def test_more_neighbours_than_training_images_as_scikit_learn_says_it():
     assert ours.kneighbors(SMALL, 6)[1].shape == (6, 6)
 
 
+def test_a_number_of_neighbours_set_after_the_fit_is_checked_too():
+    knn = VectorizedKNNClassifier(1).fit(SMALL, LABELS)
+    for wrong, error in ((0, ValueError), (-3, ValueError), (2.7, TypeError), (None, TypeError)):
+        for method in ("kneighbors", "predict", "predict_proba"):
+            with pytest.raises(error, match="n_neighbors"):
+                getattr(knn.set_params(n_neighbors=wrong), method)(SMALL)
+
+
 def test_other_mistakes():
     knn = VectorizedKNNClassifier(2)
     for method in ("kneighbors", "kneighbors_graph", "predict", "predict_proba"):

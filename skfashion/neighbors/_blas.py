@@ -1,9 +1,10 @@
-"""One core for each job."""
+"""No more cores than jobs."""
 
 import threading
 from contextlib import contextmanager
 from functools import lru_cache
 
+from joblib import cpu_count
 from threadpoolctl import ThreadpoolController
 
 _lock = threading.Lock()
@@ -19,8 +20,8 @@ def _threadpools():
 
 
 @contextmanager
-def single_threaded_blas():
-    """Let matrix products run in the thread that asks for them, and in no other.
+def limited_blas(n_threads=1):
+    """Let each matrix product take no more than `n_threads` threads.
 
     With some libraries the limit is the thread's, with others it is the process's. There,
     threads that come and go at the same time would take each other's limit for the one to go
@@ -33,7 +34,7 @@ def single_threaded_blas():
         _shared = _shared or _users > 0
         _users += 1
     try:
-        with _threadpools().limit(limits=1):
+        with _threadpools().limit(limits=min(n_threads, cpu_count())):
             yield
     finally:
         with _lock:

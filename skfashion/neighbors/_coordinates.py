@@ -11,6 +11,8 @@ N_COMPONENTS = 152
 # Rows and numbers of the training data that the components are taken from.
 N_SAMPLES = 8_192
 SAMPLE_SIZE = 2**23
+# The least part of these rows that have to be near each other for the others to be left out.
+MOST_NEAR = 0.95
 # Numbers in double precision at a time: 2 MiB.
 BATCH = 2**18
 # Squared norms, in the unit of `Coordinates`, that single precision still takes.
@@ -77,17 +79,20 @@ class Coordinates:
         step = -(-n_samples // max(1, min(N_SAMPLES, SAMPLE_SIZE // n_features)))
         sample = read_only(np.ascontiguousarray(rows[::step]))
         scales = read_only(scales[::step].copy())
-        deviations, squared_norms = np.empty(sample.shape), np.empty(len(sample))
-        centred(sample, scales, np.zeros(n_features), 1.0, deviations, squared_norms)
-        with np.errstate(over="ignore", invalid="ignore"):
-            center = deviations.mean(axis=0)
-        centred(sample, scales, center, 1.0, deviations, squared_norms)
+        center, squared_norms = _spread(sample, scales)
+        # A few rows very far from the others would move the center away from them.
+        near = squared_norms <= 16 * np.median(squared_norms)
+        if MOST_NEAR <= near.mean() < 1:
+            sample = read_only(sample[near])
+            scales = read_only(scales[near]) if scales.size else scales
+            center, squared_norms = _spread(sample, scales)
         largest = squared_norms.max()
-        unit = 4.0 ** -(np.frexp(largest)[1] // 2) if 0 < largest < np.inf else 1.0
+        unit = 4.0 ** min(500, -(np.frexp(largest)[1] // 2)) if 0 < largest < np.inf else 1.0
         # With its last columns a row takes at most a fifth of what it takes in single precision.
         n_components = min(N_COMPONENTS, n_features // 5 - 4, len(sample) // 8)
         components = None
         if n_components >= 8 and 0 < largest < np.inf:
+            deviations = np.empty(sample.shape)
             centred(sample, scales, center, unit, deviations, squared_norms)
             solver = "covariance_eigh" if n_features <= 1_024 else "randomized"
             pca = PCA(n_components, svd_solver=solver, random_state=0)
@@ -132,8 +137,8 @@ class Coordinates:
         -------
         coarse : float32 array of shape (n_rows, n_columns[0])
             Leading components (or all features), norm of the rest (if there is one), and the
-            squared norm of it all. Where single precision would overflow, that is
-            `NEVER_RULED_OUT`, and the others are 0.
+            squared norm of it all, less what rounding may add to distances of this row. Where
+            single precision would overflow, that is `NEVER_RULED_OUT`, and the others are 0.
         fine : float32 array of shape (n_rows, n_columns[1])
             Further components, norm of the rest after them, and that of the rest in `coarse`
             again.
@@ -168,7 +173,21 @@ class Coordinates:
                 rest = np.maximum(rest - np.einsum("ij,ij->i", further, further), 0)
                 fine[batch, -2] = np.sqrt(rest)
         finite = squared_norms < np.inf
-        coarse[:, -1] = np.where(finite, squared_norms, NEVER_RULED_OUT)
+        # The square of the sum of two norms is at most twice the sum of their squares.
+        lowered = squared_norms * (1 - 2 * self.slack)
+        coarse[:, -1] = np.where(finite, lowered, NEVER_RULED_OUT)
         coarse[~finite, :-1] = 0
         fine[~finite] = 0
         return coarse, fine, squared_norms
+
+
+def _spread(sample, scales):
+    """Return the mean of the rows, and the squared norms of their deviations from it."""
+    from skfashion.neighbors._kernels import centred
+
+    deviations, squared_norms = np.empty(sample.shape), np.empty(len(sample))
+    centred(sample, scales, np.zeros(sample.shape[1]), 1.0, deviations, squared_norms)
+    with np.errstate(over="ignore", invalid="ignore"):
+        center = deviations.mean(axis=0)
+    centred(sample, scales, center, 1.0, deviations, squared_norms)
+    return center, squared_norms

@@ -7,7 +7,7 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn import get_config
 
-from skfashion.neighbors._blas import single_threaded_blas
+from skfashion.neighbors._blas import limited_blas
 from skfashion.neighbors._coordinates import batches
 from skfashion.neighbors._task import Task
 
@@ -81,7 +81,7 @@ def search(queries, rows, scales, coordinates, coarse, fine, n_neighbors, *, n_j
             for task in tasks
         )
         # Here too, or a job that ends would give its cores to the products of the others.
-        with single_threaded_blas() if n_jobs > 1 else nullcontext():
+        with limited_blas() if n_jobs > 1 else nullcontext():
             found = parallel(calls)
         for i, part in enumerate(parts):
             yield part, *_merge(found[i * n_splits : (i + 1) * n_splits], n_neighbors)

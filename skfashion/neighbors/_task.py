@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skfashion.neighbors._blas import single_threaded_blas
+from skfashion.neighbors._blas import limited_blas
 from skfashion.neighbors._coordinates import BATCH, TINY, UNSCALED, batches, read_only
 
 # Queries that share one matrix product of bounds, with coarse coordinates and with all features.
@@ -61,7 +61,7 @@ class Task:
         """
         if self.coordinates.components is None and len(queries) < FEW:
             return self._search_all(self._comparable(queries), own)  # without matrix products
-        with single_threaded_blas():
+        with limited_blas():
             if self.coordinates.components is None:
                 return self._search_all(self._comparable(queries), own)
             return self._search_promising(queries, own, coarse, fine)
@@ -130,16 +130,16 @@ class Task:
         distances = np.full((n_queries, self.n_neighbors), np.inf)
         indices = np.full((n_queries, self.n_neighbors), NO_ROW)
         given_up = np.zeros(n_queries, bool)
+        # The part of the rounding that is due to the queries; that of the rows is in their norms.
+        with np.errstate(invalid="ignore"):
+            offsets = TINY - squared_norms * (1 - 2 * coordinates.slack)
+        offsets[squared_norms == np.inf] = np.inf
         buffer = np.empty(0, np.float32)
         for chunk, coarse, fine in chunks:
             n_rows = len(coarse)
             size = min(together, n_queries) * n_rows
             if buffer.size < size:
                 buffer = np.empty(size, np.float32)
-            farthest = np.sqrt(max(coarse[:, -1:].max(initial=0), 0))
-            with np.errstate(invalid="ignore"):
-                rounding = coordinates.slack * (np.sqrt(squared_norms) + farthest) ** 2
-                offsets = np.where(squared_norms < np.inf, rounding + TINY - squared_norms, np.inf)
             for block in batches(n_queries, together):
                 n_block = block.stop - block.start
                 bounds = buffer[: n_block * n_rows].reshape(n_block, n_rows)

@@ -1,6 +1,7 @@
 from numbers import Integral
 
 import numpy as np
+from joblib import effective_n_jobs
 from scipy.sparse import csr_matrix, issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -8,10 +9,13 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skfashion._validation import unchanged_on_error, validate_images
-from skfashion.neighbors._coordinates import UNSCALED, Coordinates
+from skfashion.neighbors._blas import limited_blas
+from skfashion.neighbors._coordinates import UNSCALED, Coordinates, batches
 from skfashion.neighbors._search import search
 from skfashion.neighbors._task import inverse_norms
 
+# Votes that are counted at a time: 8 MiB.
+VOTES = 2**20
 # Kept as they come; everything else becomes float64, the first.
 _DTYPES = [
     *(np.float64, np.float32),
@@ -80,15 +84,17 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, BaseEstimator):
     -----
     **Exactness.** Distances between bytes (uint8) are computed in integers, all others in double
     precision from the differences, so that neither a large common offset nor near-duplicates
-    cost digits, and a duplicate is at distance 0. Of training images at the same distance the
-    one with the lower index comes first; of classes with the same votes the lower one wins.
-    Neither depends on the number of jobs, nor on which images are asked for together.
+    cost digits, and a duplicate is at distance 0; integers beyond 2**53 are rounded to double
+    precision first. Of training images at the same distance the one with the lower index comes
+    first; of classes with the same votes the lower one wins. Neither depends on the number of
+    jobs, nor on which images are asked for together.
 
     **Memory.** The training data are kept as they are, without a copy where they are C-ordered
     arrays of integers or floats of 32 or 64 bits: leave them unchanged as long as the classifier
     is in use. A :class:`numpy.memmap` is read where it lies. The coordinates that rule pairs out
-    take at most a fifth of the data in single precision. Beyond these and its result, a search
-    takes 256 MiB, or less if scikit-learn's ``working_memory`` is lower.
+    take at most a fifth of the data in single precision, and the components as much as 304 rows
+    of it. Beyond these and its result, a search takes 256 MiB, or less if scikit-learn's
+    ``working_memory`` is lower.
 
     **Several machines.** Any backend of joblib serves, dask's among them: in a ``with
     joblib.parallel_config(backend="dask"):`` with a connected ``dask.distributed.Client``, its
@@ -171,9 +177,10 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, BaseEstimator):
             self._rows = rows
             self.effective_metric_ = self.metric
             self._scales = inverse_norms(rows) if self.metric == "cosine" else UNSCALED
-            self._coordinates = Coordinates.fit(rows, self._scales)
-            indexed = rows if self._coordinates.components is not None else rows[:0]
-            self._coarse, self._fine, _ = self._coordinates.of(indexed, self._scales)
+            with limited_blas(effective_n_jobs(self.n_jobs)):
+                self._coordinates = Coordinates.fit(rows, self._scales)
+                indexed = rows if self._coordinates.components is not None else rows[:0]
+                self._coarse, self._fine, _ = self._coordinates.of(indexed, self._scales)
         return self
 
     def kneighbors(self, X=None, n_neighbors=None, return_distance=True):
@@ -259,9 +266,8 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, BaseEstimator):
         """
         rows, n_neighbors = self._check_queries(X, None)
         winners = np.empty((len(rows), self._y.shape[1]), np.int64)
-        for part, distances, indices in self._search(X, rows, n_neighbors):
-            for output, votes in enumerate(self._vote(distances, indices)):
-                winners[part, output] = votes.argmax(axis=1)
+        for part, output, votes in self._vote(self._search(X, rows, n_neighbors)):
+            winners[part, output] = votes.argmax(axis=1)
         if not self.outputs_2d_:
             return self.classes_[winners[:, 0]]
         labels = [classes[column] for classes, column in zip(self.classes_, winners.T, strict=True)]
@@ -283,20 +289,19 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, BaseEstimator):
         """
         rows, n_neighbors = self._check_queries(X, None)
         shares = [np.empty((len(rows), len(classes))) for classes in self._classes_of_outputs()]
-        for part, distances, indices in self._search(X, rows, n_neighbors):
-            for share, votes in zip(shares, self._vote(distances, indices), strict=True):
-                share[part] = votes / votes.sum(axis=1, keepdims=True)
+        for part, output, votes in self._vote(self._search(X, rows, n_neighbors)):
+            shares[output][part] = votes / votes.sum(axis=1, keepdims=True)
         return shares if self.outputs_2d_ else shares[0]
 
     def _check_queries(self, X, n_neighbors):
         check_is_fitted(self)
         if n_neighbors is None:
-            n_neighbors = self.n_neighbors
-        elif not isinstance(n_neighbors, Integral):
+            n_neighbors = self.n_neighbors  # which may have been set since the fit
+        if not isinstance(n_neighbors, Integral):
             raise TypeError(
                 f"n_neighbors does not take {type(n_neighbors)} value, enter integer value"
             )
-        elif n_neighbors <= 0:
+        if n_neighbors <= 0:
             raise ValueError(f"Expected n_neighbors > 0. Got {n_neighbors}")
         if X is None:
             rows = self._rows
@@ -335,17 +340,20 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, BaseEstimator):
     def _classes_of_outputs(self):
         return self.classes_ if self.outputs_2d_ else [self.classes_]
 
-    def _vote(self, distances, indices):
-        """Yield the votes of each class, for one output after the other."""
-        weights = self._weights(distances)
-        queries = np.arange(len(indices))
-        for output, classes in enumerate(self._classes_of_outputs()):
-            votes = np.zeros((len(indices), len(classes)))
-            codes = self._y[indices, output]
-            # Neighbour after neighbour, so that sums do not depend on what is asked for together.
-            for position in range(indices.shape[1]):
-                votes[queries, codes[:, position]] += weights[:, position]
-            yield votes
+    def _vote(self, found):
+        """Yield queries, output and votes of each class, for some of the queries at a time."""
+        most_classes = max(map(len, self._classes_of_outputs()))
+        for part, distances, indices in found:
+            weights = self._weights(distances)
+            for block in batches(len(indices), max(1, VOTES // most_classes)):
+                queries = slice(part.start + block.start, part.start + block.stop)
+                for output, classes in enumerate(self._classes_of_outputs()):
+                    votes = np.zeros((block.stop - block.start, len(classes)))
+                    codes = self._y[indices[block], output]
+                    # Neighbour after neighbour, so that no sum depends on the other queries.
+                    for code, weight in zip(codes.T, weights[block].T, strict=True):
+                        votes[np.arange(len(votes)), code] += weight
+                    yield queries, output, votes
 
     def _weights(self, distances):
         if callable(self.weights):
