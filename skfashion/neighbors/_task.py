@@ -6,7 +6,7 @@ from skfashion.neighbors._blas import limited_blas
 from skfashion.neighbors._coordinates import BATCH, TINY, UNSCALED, batches, read_only
 
 # Queries that share one matrix product of bounds, with coarse coordinates and with all features.
-TOGETHER = 64
+TOGETHER = 128
 TOGETHER_WITH_ALL = 256
 # A query of whose rows the coarse bounds leave more than this part goes on with all features.
 MOST_LEFT = 1 / 4
