@@ -300,7 +300,7 @@ def test_a_memory_map_is_read_where_it_lies(tmp_path):
 
 
 MEMORY_MAP = """
-import resource, sys, numpy as np
+import sys, numpy as np
 from skfashion import VectorizedKNNClassifier
 n = int(sys.argv[2])
 small = np.random.RandomState(0).randint(0, 256, (2000, 784), np.uint8)

@@ -59,26 +59,27 @@ class Task:
         indices : int64 array of shape (n_queries, n_neighbors)
             `NO_ROW` where there are fewer rows.
         """
+        scales = inverse_norms(queries) if self.scales.size else UNSCALED
         if self.coordinates.components is None and len(queries) < FEW:
-            return self._search_all(self._comparable(queries), own)  # without matrix products
+            return self._search_all(self._comparable(queries, scales), own)  # no matrix product
         with limited_blas():
             if self.coordinates.components is None:
-                return self._search_all(self._comparable(queries), own)
-            return self._search_promising(queries, own, coarse, fine)
+                return self._search_all(self._comparable(queries, scales), own)
+            return self._search_promising(queries, scales, own, coarse, fine)
 
-    def _comparable(self, queries):
+    def _comparable(self, queries, scales):
         """Cast and scale queries to what the rows, as they are, can be compared with."""
-        if self.scales.size:
-            return queries.astype(np.float64) * inverse_norms(queries)[:, np.newaxis]
+        if scales.size:
+            return queries.astype(np.float64) * scales[:, np.newaxis]
         if self.rows.dtype == queries.dtype == np.uint8:
             return queries
         return np.asarray(queries, np.float64)
 
-    def _search_promising(self, queries, own, coarse, fine):
-        scales = inverse_norms(queries) if self.scales.size else UNSCALED
+    def _search_promising(self, queries, scales, own, coarse, fine):
         query_coarse, query_fine, squared_norms = self.coordinates.of(queries, scales)
         order = _near_each_other(query_coarse)
-        queries, own = self._comparable(queries[order]), own[order]
+        ordered_scales = scales[order] if scales.size else scales
+        queries, own = self._comparable(queries[order], ordered_scales), own[order]
         n_rows = self._rows_at_once(4 * TOGETHER)
         chunks = ((chunk, coarse[chunk], fine[chunk]) for chunk in batches(len(self.rows), n_rows))
         query_coordinates = query_coarse[order], query_fine[order], squared_norms[order]
