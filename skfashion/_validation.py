@@ -2,9 +2,50 @@
 
 from contextlib import contextmanager
 from math import isqrt, prod
+from numbers import Integral, Real
 
 import numpy as np
+from sklearn.utils._param_validation import Interval
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import validate_data
+
+_ANY_NUMBER = Interval(Real, None, None, closed="neither")
+
+
+def check_range(name, bounds, *, within=_ANY_NUMBER, may_be_one_number=False):
+    """Return the two bounds of a range parameter as floats.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter, for the error.
+    bounds : tuple of two numbers
+        What the user gave.
+    within : sklearn.utils._param_validation.Interval, default=finite numbers
+        Where both must lie.
+    may_be_one_number : bool, default=False
+        Whether the two may be equal.
+
+    Returns
+    -------
+    tuple of two floats
+
+    Raises
+    ------
+    ValueError
+        If `bounds` are anything else.
+    """
+    if (
+        len(bounds) == 2
+        and all(within.is_satisfied_by(bound) for bound in bounds)
+        and (bounds[0] < bounds[1] or (may_be_one_number and bounds[0] == bounds[1]))
+    ):
+        return float(bounds[0]), float(bounds[1])
+    order = "not above" if may_be_one_number else "below"
+    raise ValueError(
+        f"{name} must be a tuple (lowest, highest) of two numbers, the first {order} the second, "
+        f"each {within}; got {bounds!r}."
+    )
 
 
 def infer_image_shape(n_features):
@@ -23,6 +64,43 @@ def infer_image_shape(n_features):
     """
     side = isqrt(n_features)
     return (side, side, 1) if side * side == n_features else (1, n_features, 1)
+
+
+def asked_image_shape(image_shape, n_features):
+    """Return the parameter `image_shape` of a transformer with its channels.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        ``(height, width)`` or ``(height, width, channels)``, as the user gave it.
+    n_features : int
+        Number of values in an image.
+
+    Returns
+    -------
+    tuple of int
+        ``(height, width, channels)``.
+
+    Raises
+    ------
+    ValueError
+        If it is no such shape, or its product is not `n_features`.
+    """
+    shape = tuple(image_shape)
+    if len(shape) not in (2, 3) or not all(isinstance(n, Integral) and n > 0 for n in shape):
+        raise ValueError(
+            "image_shape must be (height, width) or (height, width, channels), all of them "
+            f"integers above 0, got {image_shape!r}."
+        )
+    shape = tuple(int(n) for n in shape)
+    shape = shape if len(shape) == 3 else (*shape, 1)
+    if prod(shape) != n_features:
+        raise ValueError(
+            f"image_shape={image_shape!r} holds {prod(shape)} values, but X has "
+            f"{n_features} features: pass the height, width and channels whose "
+            f"product is {n_features}."
+        )
+    return shape
 
 
 def split_images(X):
@@ -95,6 +173,40 @@ def check_image_shape(estimator, image_shape):
             f"X has images of shape {image_shape}, but {type(estimator).__name__} is expecting "
             f"images of shape {estimator.image_shape_} (height, width, channels)."
         )
+
+
+def in_the_shape_given(estimator, rows, X, image_shape):
+    """Return transformed rows in the shape of `X`, images where it held images.
+
+    Parameters
+    ----------
+    estimator : transformer
+        Whose ``set_output`` may ask for data frames, which cannot hold images.
+    rows : ndarray of shape (n, features)
+        To be reshaped.
+    X : array-like
+        What the rows were made of.
+    image_shape : tuple of int or None
+        As :func:`validate_images` returned it for `X`.
+
+    Returns
+    -------
+    ndarray
+        A view of `rows`.
+
+    Raises
+    ------
+    ValueError
+        If images are to become a data frame.
+    """
+    if image_shape is None:
+        return rows
+    if (container := _get_output_config("transform", estimator)["dense"]) != "default":
+        raise ValueError(
+            f"Images cannot become a {container} DataFrame, got images of shape {image_shape}: "
+            "pass rows of pixels, or set_output(transform='default')."
+        )
+    return rows.reshape(np.shape(X))
 
 
 @contextmanager

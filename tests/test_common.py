@@ -9,6 +9,7 @@ from skfashion import (
     ImageReshaper,
     KerasCNNClassifier,
     PixelScaler,
+    RandomErasing,
     VectorizedKNNClassifier,
 )
 from skfashion.neural_network._architectures import ARCHITECTURES
@@ -25,6 +26,8 @@ ESTIMATORS = {
     PixelScaler(): {},
     PixelScaler(dtype=None): {},
     PixelScaler(pixel_range=(-10, 300), clip=True): {},
+    RandomErasing(): {},
+    RandomErasing(1, fill_range=(-1, 1), pixel_level=True, random_state=0): {},
     VectorizedKNNClassifier(): {},
     VectorizedKNNClassifier(1, weights="distance", metric="sqeuclidean", n_jobs=2): {},
     VectorizedKNNClassifier(3, metric="cosine"): {},

@@ -1,7 +1,7 @@
 """The inner loops of exact neighbour search, compiled by numba on their first call.
 
-numba is imported here and in `_prefetch` alone, and they inside functions only, so that
-importing skfashion does not load it. Every function releases the global interpreter lock.
+Only modules that import numba import it, inside functions, so that importing skfashion does not
+load it. Every function releases the global interpreter lock.
 """
 
 from functools import partial
@@ -9,6 +9,7 @@ from functools import partial
 import numba
 import numpy as np
 
+from skfashion._numba import compiled
 from skfashion.neighbors._prefetch import prefetch
 
 # Rows whose lowest bound is looked at before theirs.
@@ -23,11 +24,7 @@ CACHE_LINE = 64
 def _compile(function, **options):
     # No NaN gets here, and sums may be taken in any order. "contract" is left out on purpose: a
     # fused multiply-add would leave a rounding error between a row times its scale and its copy.
-    options = {"nogil": True, "fastmath": {"nnan", "nsz", "reassoc"}, **options}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # neither this folder nor the user's cache can be written
-        return numba.njit(**options)(function)
+    return compiled(function, **{"fastmath": {"nnan", "nsz", "reassoc"}, **options})
 
 
 def _compile_into_callers(function):

@@ -2,5 +2,6 @@
 
 from ._image_reshaper import ImageReshaper
 from ._pixel_scaler import PixelScaler
+from ._random_erasing import RandomErasing
 
-__all__ = ["ImageReshaper", "PixelScaler"]
+__all__ = ["ImageReshaper", "PixelScaler", "RandomErasing"]

@@ -1,10 +1,8 @@
-from math import prod
-from numbers import Integral
-
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted
 
 from skfashion._validation import (
+    asked_image_shape,
     check_image_shape,
     infer_image_shape,
     unchanged_on_error,
@@ -90,7 +88,7 @@ class ImageReshaper(TransformerMixin, BaseEstimator):
             if self.image_shape is None:
                 self.image_shape_ = found or infer_image_shape(self.n_features_in_)
             else:
-                self.image_shape_ = self._asked_shape()
+                self.image_shape_ = asked_image_shape(self.image_shape, self.n_features_in_)
                 check_image_shape(self, found)
         return self
 
@@ -127,23 +125,6 @@ class ImageReshaper(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         rows, _ = validate_images(self, X, reset=False)
         return rows
-
-    def _asked_shape(self):
-        shape = tuple(self.image_shape)
-        if len(shape) not in (2, 3) or not all(isinstance(n, Integral) and n > 0 for n in shape):
-            raise ValueError(
-                "image_shape must be (height, width) or (height, width, channels), all of them "
-                f"integers above 0, got {self.image_shape!r}."
-            )
-        shape = tuple(int(n) for n in shape)
-        shape = shape if len(shape) == 3 else (*shape, 1)
-        if prod(shape) != self.n_features_in_:
-            raise ValueError(
-                f"image_shape={self.image_shape!r} holds {prod(shape)} values, but X has "
-                f"{self.n_features_in_} features: pass the height, width and channels whose "
-                f"product is {self.n_features_in_}."
-            )
-        return shape
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,24 +1,12 @@
-from numbers import Real
-
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
-from sklearn.utils._set_output import _get_output_config
 
-from skfashion._validation import unchanged_on_error, validate_images
-
-
-def _check_range(name, bounds):
-    """Return the two bounds of a range parameter as floats, or say what is wrong with them."""
-    if (
-        len(bounds) == 2
-        and all(isinstance(bound, Real) and np.isfinite(bound) for bound in bounds)
-        and bounds[0] < bounds[1]
-    ):
-        return float(bounds[0]), float(bounds[1])
-    raise ValueError(
-        f"{name} must be a tuple (lowest, highest) of two finite numbers, the first below the "
-        f"second, got {bounds!r}."
-    )
+from skfashion._validation import (
+    check_range,
+    in_the_shape_given,
+    unchanged_on_error,
+    validate_images,
+)
 
 
 class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -146,14 +134,7 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         scaled += feature_low
         if self.clip:
             np.clip(scaled, feature_low, feature_high, out=scaled)
-        if image_shape is None:
-            return scaled
-        if (container := _get_output_config("transform", self)["dense"]) != "default":
-            raise ValueError(
-                f"Images cannot become a {container} DataFrame, got images of shape {image_shape}: "
-                "pass rows of pixels, or set_output(transform='default')."
-            )
-        return scaled.reshape(np.asarray(X).shape)
+        return in_the_shape_given(self, scaled, X, image_shape)
 
     def inverse_transform(self, X):
         """Scale back from `feature_range` to `pixel_range`.
@@ -189,8 +170,8 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                     f"dtype must be a floating-point type or None, got {self.dtype!r}."
                 )
         return (
-            *_check_range("pixel_range", self.pixel_range),
-            *_check_range("feature_range", self.feature_range),
+            *check_range("pixel_range", self.pixel_range),
+            *check_range("feature_range", self.feature_range),
         )
 
     def _output_dtype(self, rows):
