@@ -112,13 +112,14 @@ def table(columns, rows):
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
-def header(name, description, packages=PACKAGES):
+def header(name, description, packages=PACKAGES, sections=()):
     """Return the beginning of a report: what, when, on which machine, with which versions."""
     title, _, text = description.partition("\n")
+    command = " ".join([f"python benchmarks/{name}.py", *sections])
     packages = ", ".join(f"{package} {version(package)}" for package in packages)
     return (
         f"# {title.rstrip('.')}\n{text.rstrip()}\n\n"
-        f"`python benchmarks/{name}.py`, {datetime.date.today().isoformat()}, on {_processor()}, "
+        f"`{command}`, {datetime.date.today().isoformat()}, on {_processor()}, "
         f"{os.cpu_count()} cores.\n\n"
         f"Python {platform.python_version()}, {packages}."
     )

@@ -2,11 +2,13 @@ import copy
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from skfashion import KerasCNNClassifier
+from skfashion.neural_network import residual
 from skfashion.neural_network._architectures import ARCHITECTURES
 
+# The networks of the write-ups, with the side of the smallest images that they take.
 SMALLEST = {"one_conv_dropout": 4, "three_conv": 18, "three_conv_dropout": 8, "two_conv_dropout": 4}
 
 
@@ -33,7 +35,7 @@ def test_the_write_ups_networks(name, layers):
     assert model.output_shape == (None, 10)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", SMALLEST)
 def test_options_change_the_network(name):
     function = ARCHITECTURES[name]
     model = function(
@@ -54,7 +56,7 @@ def test_options_change_the_network(name):
     assert layers_of(function((28, 28, 1), 4, dense_units=0, dropout=0)).count("Dense") == 1
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", SMALLEST)
 def test_an_image_too_small_names_the_smallest_that_works(name):
     smallest = SMALLEST[name]
     function = ARCHITECTURES[name]
@@ -64,6 +66,95 @@ def test_an_image_too_small_names_the_smallest_that_works(name):
         function((smallest, smallest - 1, 1), 3)
     assert function((smallest, smallest - 1, 1), 3, shrink=True).count_params() > 0
     assert function((1, smallest, 1), 3).count_params() > 0
+
+
+def test_residual_networks():
+    model = residual((28, 28, 1), 10)
+    kernels = [layer.kernel.shape for layer in model.layers if hasattr(layer, "kernel")]
+    assert [tuple(shape) for shape in kernels] == [
+        (3, 3, 1, 16),
+        (3, 3, 16, 64),
+        (3, 3, 64, 64),
+        (3, 3, 64, 64),
+        (3, 3, 64, 128),
+        (3, 3, 128, 128),
+        (3, 3, 128, 128),
+        (128, 10),
+    ]
+    sizes = [layer.output.shape[1] for layer in model.layers if type(layer).__name__ == "Conv2D"]
+    assert sizes == [28, 14, 14, 14, 7, 7, 7]
+    assert layers_of(model).count("BatchNormalization") == 7
+    deeper = residual((28, 28, 3), 4, filters=(4, 5), depth=3, dropout=0.5)
+    assert layers_of(deeper).count("Conv2D") == 2 + 3 * 2
+    assert layers_of(deeper).count("Add") == 3
+    assert layers_of(deeper).count("Dropout") == 1
+    assert residual((28, 28, 1), 10, depth=0).count_params() < model.count_params()
+
+
+def test_without_normalization_residual_blocks_begin_as_identities():
+    shallow = residual((8, 8, 1), 3, filters=(4, 4), depth=0, batch_normalization=False)
+    deep = residual((8, 8, 1), 3, filters=(4, 4), depth=2, batch_normalization=False)
+    assert layers_of(deep).count("BatchNormalization") == 0
+    first, second, *_, last = (layer for layer in deep.layers if layer.weights)
+    weights = first.get_weights() + second.get_weights() + last.get_weights()
+    shallow.set_weights(weights)
+    images = np.random.RandomState(0).rand(5, 8, 8, 1)
+    assert_allclose(deep.predict_on_batch(images), shallow.predict_on_batch(images), rtol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_the_fused_normalization_is_that_of_keras(precision):
+    import keras
+
+    from skfashion.neural_network._keras import building
+    from skfashion.neural_network._layers import BatchNormalization
+
+    rng = np.random.RandomState(0)
+    images = rng.normal(3, 2, (16, 6, 6, 5)).astype(np.float32)
+    slopes = rng.normal(size=images.shape).astype(np.float32)
+    results = []
+    for layer_class in (BatchNormalization, keras.layers.BatchNormalization):
+        with building(precision, seed=0):
+            inputs = keras.Input((6, 6, 5))
+            outputs = layer_class(momentum=0.9)(inputs)
+            model = keras.Model(inputs, outputs)
+        model.layers[1].gamma.assign([1, 2, 3, 4, 5])
+        # Its gradients, as a step of training takes them.
+        model.compile(
+            keras.optimizers.SGD(1.0),
+            lambda y, outputs: keras.ops.mean(y * outputs),
+            run_eagerly=True,
+        )
+        model.train_on_batch(images, slopes)
+        normalized = model(images, training=True)
+        results.append([keras.ops.cast(normalized, "float32").numpy(), *model.get_weights()])
+    tolerance = 1e-4 if precision == "float32" else 0.03
+    for ours, theirs in zip(*results, strict=True):
+        # keras averages the biased variance, TensorFlow's operation the unbiased one.
+        assert_allclose(ours, theirs, rtol=5e-3, atol=tolerance)
+
+
+def test_conv_muon_orthogonalizes_kernels_and_keeps_their_norm():
+    from skfashion.neural_network._muon import ConvMuon
+
+    model = residual((8, 8, 1), 3, filters=(4, 8))
+    kernel, dense = model.layers[4].kernel, model.layers[-1].kernel
+    optimizer = ConvMuon(0.1, momentum=0.5)
+    optimizer.build([kernel, dense])
+    rng = np.random.RandomState(0)
+    gradients = [rng.normal(size=variable.shape).astype(np.float32) for variable in (kernel, dense)]
+    before = kernel.numpy(), dense.numpy()
+    optimizer.apply(gradients)
+    assert_allclose(dense.numpy(), before[1] - 0.1 * 1.5 * gradients[1], rtol=1e-5)
+    assert np.linalg.norm(kernel) == pytest.approx(8**0.5, rel=1e-4)
+    optimizer.learning_rate.assign(1e6)  # the kernel becomes its step alone
+    optimizer.apply([0 * gradient for gradient in gradients])
+    step = kernel.numpy().reshape(-1, 8)
+    singular_values = np.linalg.svd(step / np.linalg.norm(step) * 8**0.5, compute_uv=False)
+    assert singular_values.min() > 0.5
+    assert singular_values.max() < 1.4
+    again = ConvMuon.from_config(optimizer.get_config())
+    assert again.get_config() == optimizer.get_config()
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 3, 4, 9, 10])
@@ -85,6 +176,20 @@ def test_rows_of_any_length_are_taken(name, n_features):
 def test_bad_options_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         ARCHITECTURES["three_conv_dropout"]((28, 28, 1), 10, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"filters": ()}, "filters must be integers above 0"),
+        ({"filters": (16, 0)}, r"got \(16, 0\)"),
+        ({"depth": -1}, "depth must be an integer of at least 0, got -1"),
+        ({"dropout": (0.1, 0.1)}, "dropout must be one rate"),
+    ],
+)
+def test_bad_options_of_residual_networks_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        residual((28, 28, 1), 10, **options)
 
 
 def small_network(input_shape, n_classes, *, units=8, activation="softmax"):
@@ -152,7 +257,7 @@ def test_a_network_that_is_a_class_of_ones_own(clothes):
     assert_array_equal(copy.deepcopy(cnn).predict_proba(X / 255), cnn.predict_proba(X / 255))
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", SMALLEST)
 @pytest.mark.parametrize("options", [{"filters": (3,)}, {"filters": (3, 4)}, {"dense_units": 0}])
 def test_default_dropout_goes_with_any_depth(name, options):
     model = ARCHITECTURES[name]((28, 28, 1), 3, **options)

@@ -11,13 +11,21 @@ from skfashion import (
     PixelScaler,
     RandomErasing,
     VectorizedKNNClassifier,
+    make_cnn_pipeline,
 )
 from skfashion.neural_network._architectures import ARCHITECTURES
+from skfashion.neural_network._presets import PRESETS
 
 DROPOUT = {
     "check_sample_weight_equivalence_on_dense_data": (
         "dropout masks are drawn for each row of a batch, so a row given twice is masked twice, "
         "a row of weight 2 once"
+    )
+}
+NORMALIZATION = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "batch normalization takes the mean and variance of all rows of a batch alike, so a row of "
+        "weight 2 counts once, a row given twice counts twice"
     )
 }
 ESTIMATORS = {
@@ -31,6 +39,8 @@ ESTIMATORS = {
     VectorizedKNNClassifier(): {},
     VectorizedKNNClassifier(1, weights="distance", metric="sqeuclidean", n_jobs=2): {},
     VectorizedKNNClassifier(3, metric="cosine"): {},
+    KerasCNNClassifier("residual"): NORMALIZATION,
+    **{make_cnn_pipeline(preset)["cnn"]: NORMALIZATION for preset in PRESETS},
     KerasCNNClassifier("one_conv_dropout"): DROPOUT,
     KerasCNNClassifier("three_conv_dropout"): DROPOUT,
     KerasCNNClassifier("two_conv_dropout"): DROPOUT,

@@ -58,11 +58,15 @@ def test_colour_images(scaled):
         ("bool", "float32"),
     ],
 )
-def test_type_of_the_arithmetic(scaled, given_as, trained_in):
+def test_type_of_the_arithmetic(scaled, given_as, trained_in, monkeypatch):
     import keras
 
+    from skfashion.neural_network import _precision
+
+    monkeypatch.setattr(_precision, "has_bfloat16", lambda: False)
     X, y = scaled
     cnn = KerasCNNClassifier(epochs=1, **SMALL).fit(X.astype(given_as), y)
+    assert cnn.precision_ == trained_in
     assert {weight.dtype.name for weight in cnn.model_.get_weights()} == {trained_in}
     assert {layer.compute_dtype for layer in cnn.model_.layers} == {trained_in}
     assert cnn.predict_proba(X).dtype == trained_in
@@ -376,7 +380,9 @@ def test_training_is_that_of_plain_keras(scaled):
     from skfashion.neural_network._keras import building
 
     X, y = scaled
-    cnn = KerasCNNClassifier("three_conv_dropout", epochs=1, batch_size=50, random_state=0)
+    cnn = KerasCNNClassifier(
+        "three_conv_dropout", epochs=1, batch_size=50, precision="float32", random_state=0
+    )
     cnn.fit(X, y)
     draws = np.random.RandomState(np.random.RandomState(0).randint(np.iinfo(np.int32).max))
     with building("float32", draws.randint(np.iinfo(np.int32).max)):

@@ -47,8 +47,8 @@ def test_what_the_factory_builds(tmp_path):
     assert built["reshaper"].image_shape == (14, 56)
     assert built["cnn"].architecture == "one_conv_dropout"
     assert built["cnn"].epochs == 3
-    default = make_cnn_pipeline()["cnn"].get_params()
-    assert default == KerasCNNClassifier().get_params()
+    named = make_cnn_pipeline(architecture="three_conv")["cnn"].get_params()
+    assert named == KerasCNNClassifier().get_params()
     with pytest.raises(TypeError, match="epoch"):
         make_cnn_pipeline(epoch=3)
 
@@ -88,6 +88,30 @@ def test_folds_are_stratified(pipeline, clothes):
     results = cross_validate(pipeline, X[order], y[order], cv=3, return_estimator=True)
     for fitted in results["estimator"]:
         assert_array_equal(fitted.classes_, np.arange(10))
+
+
+def test_presets():
+    def settings(*args, **kwargs):
+        params = make_cnn_pipeline(*args, **kwargs)["cnn"].get_params()
+        return params | {"augmenter": repr(params["augmenter"])}
+
+    assert settings() == settings("fast") == settings(preset="fast")
+    assert settings("balanced") != settings("fast")
+    assert settings("best", epochs=3) == settings("best") | {"epochs": 3}
+    erased = settings("fast", random_erasing=0.15)
+    assert erased["augmenter"] == "RandomErasing(fill_range=(0, 1), p=0.15)"
+    with pytest.raises(ValueError, match=r"preset must be one of \['fast', .*got 'quick'"):
+        make_cnn_pipeline("quick")
+    with pytest.raises(ValueError, match="A preset comes with its architecture"):
+        make_cnn_pipeline("fast", architecture="three_conv")
+    with pytest.raises(ValueError, match="pass one of random_erasing and augmenter only"):
+        make_cnn_pipeline(random_erasing=0.1, augmenter=None)
+
+
+def test_the_default_pipeline_learns(clothes):
+    X, y = clothes
+    pipeline = make_cnn_pipeline(batch_size=32, epochs=4, random_state=0).fit(X[:200], y[:200])
+    assert pipeline.score(X[200:], y[200:]) > 0.6
 
 
 def grid_search(pipeline, n_jobs):

@@ -3,6 +3,7 @@
 from numbers import Integral, Real
 
 from ._keras import load_keras
+from ._residual import residual
 
 
 def _rates(dropout, n_places):
@@ -349,5 +350,5 @@ def one_conv_dropout(
 
 ARCHITECTURES = {
     function.__name__: function
-    for function in (one_conv_dropout, three_conv, three_conv_dropout, two_conv_dropout)
+    for function in (one_conv_dropout, residual, three_conv, three_conv_dropout, two_conv_dropout)
 }

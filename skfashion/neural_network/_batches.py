@@ -26,12 +26,24 @@ class Batches(keras.utils.PyDataset):
         Type of the images.
     batch_size : int
         Number of images in a batch; the last one takes the rest.
+    augment : callable or None
+        From images to images, given those of each batch.
     random_state : numpy.random.RandomState or None
         Draws a new order for each epoch; None keeps the order of `subset`.
     """
 
     def __init__(
-        self, rows, codes, weights, subset, *, image_shape, dtype, batch_size, random_state=None
+        self,
+        rows,
+        codes,
+        weights,
+        subset,
+        *,
+        image_shape,
+        dtype,
+        batch_size,
+        augment=None,
+        random_state=None,
     ):
         super().__init__()
         self.rows = rows
@@ -41,6 +53,7 @@ class Batches(keras.utils.PyDataset):
         self.image_shape = image_shape
         self.dtype = dtype
         self.batch_size = batch_size
+        self.augment = augment
         self.random_state = random_state
         self._shuffle()
 
@@ -50,6 +63,8 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index):
         part = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         images = self.rows[part].reshape(-1, *self.image_shape).astype(self.dtype, copy=False)
+        if self.augment is not None:
+            images = self.augment(images)
         if self.weights is None:
             return images, self.codes[part]
         return images, self.codes[part], self.weights[part]

@@ -79,8 +79,8 @@ def new_networks_expected():
 
 
 @contextmanager
-def building(dtype, seed):
-    """Let keras build a network in `dtype` and from `seed`, then put its settings back.
+def building(precision, seed):
+    """Let keras build a network in `precision` and from `seed`, then put its settings back.
 
     Initializers and dropout layers draw their seeds from Python's global generator, and the type
     of a network comes from global settings; keras has no other way to tell them. So they are set
@@ -89,8 +89,8 @@ def building(dtype, seed):
 
     Parameters
     ----------
-    dtype : {"float32", "float64"}
-        Type of the weights and of the arithmetic.
+    precision : {"float32", "float64", "mixed_bfloat16"}
+        Of the arithmetic; weights are in float64 in the second case, else in float32.
     seed : int
         Seed, in [0, 2**32).
     """
@@ -101,8 +101,8 @@ def building(dtype, seed):
         try:
             random.seed(seed)
             np.random.seed(seed)  # noqa: NPY002, for architectures that draw from it
-            keras.config.set_floatx(dtype)
-            keras.config.set_dtype_policy(dtype)
+            keras.config.set_floatx("float64" if precision == "float64" else "float32")
+            keras.config.set_dtype_policy(precision)
             yield keras
         finally:
             keras.config.set_dtype_policy(policy)

@@ -1,5 +1,6 @@
 import copy
 from functools import partial
+from math import ceil
 from numbers import Integral, Real
 
 import numpy as np
@@ -18,8 +19,9 @@ from sklearn.utils.validation import (
 from skfashion._validation import infer_image_shape, unchanged_on_error, validate_images
 
 from ._architectures import ARCHITECTURES
+from ._precision import PRECISIONS, choose_precision
 
-_OPTIONS = ("filters", "kernel_size", "dense_units", "dropout", "batch_normalization")
+_OPTIONS = ("filters", "depth", "kernel_size", "dense_units", "dropout", "batch_normalization")
 _PREDICTION_BATCH = 1024
 _MAX_SEED = np.iinfo(np.int32).max
 
@@ -41,18 +43,22 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    architecture : {"one_conv_dropout", "three_conv", "three_conv_dropout", \
+    architecture : {"one_conv_dropout", "residual", "three_conv", "three_conv_dropout", \
             "two_conv_dropout"} or callable, default="three_conv"
         The network: the name of a built-in one, each a function of
         :mod:`skfashion.neural_network`, or a function
         ``(input_shape, n_classes, **options) -> keras.Model``, with `input_shape` ``(height,
         width, channels)``, that ends in a softmax over the classes. ``**options`` are those of
-        the five parameters below that are not None. For a fitted one to be pickled or copied, keras
+        the six parameters below that are not None. For a fitted one to be pickled or copied, keras
         must know its own layers (``keras.saving.register_keras_serializable``); layers of a
         lambda cannot be.
 
     filters : sequence of int or None, default=None
-        Filters of each convolution. None, here and in the four below: as the architecture has it.
+        Filters of each convolution, or of each stage of "residual". None, here and in the five
+        below: as the architecture has it.
+
+    depth : int or None, default=None
+        Residual blocks in each stage of "residual"; no other built-in architecture has it.
 
     kernel_size : int or None, default=None
         Side of the convolution kernels in pixels.
@@ -73,7 +79,26 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         Number of images for one step of the optimizer.
 
     optimizer : str or keras.optimizers.Optimizer, default="adam"
-        Name of a keras optimizer, or one whose class and settings each fit takes for a new one.
+        Name of a keras optimizer, or one whose class and settings each fit takes for a new one;
+        or "conv_muon", which trains networks that normalize after each convolution, such as
+        "residual", in fewer epochs than the others.
+
+    learning_rate_schedule : {"constant", "cosine"}, default="constant"
+        "cosine" lets the learning rate rise from 0 to `learning_rate` in the first part of all
+        steps, `warmup`, and go down to 0 along a cosine in the others (Loshchilov and Hutter,
+        "SGDR", 2017; keras' ``CosineDecay``). As it ends at 0, training cannot go on from there.
+        :meth:`partial_fit`, which does not know when training ends, keeps the rate constant.
+
+    warmup : float, default=0.1
+        Part of the steps, in [0, 1), of the rise of the "cosine" schedule.
+
+    weight_decay : float or None, default=None
+        Part of each weight, times the learning rate, that each step takes away (Loshchilov and
+        Hutter, "Decoupled weight decay regularization", 2019). None: the optimizer's own.
+
+    ema_momentum : float or None, default=None
+        In (0, 1): the weights kept in the end are the moving average of those of all steps, with
+        this momentum. None: the optimizer's own, which is no average by default.
 
     learning_rate : float, keras.optimizers.schedules.LearningRateSchedule or None, default=None
         Learning rate, above 0, or its schedule over the steps. None: the optimizer's own.
@@ -83,6 +108,31 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         of the class, any other the one-hot row. Losses with keras' default reduction are
         averaged over the sample weights, so that a weight of 2 is the same as a sample given
         twice. The network's outputs are probabilities, which suits the cross-entropies.
+
+    label_smoothing : float, default=0.0
+        Part of each image's probability, in [0, 1), that the loss spreads over all classes
+        (Szegedy et al., "Rethinking the inception architecture", 2016). For the two categorical
+        cross-entropies only.
+
+    augmenter : RandomErasing, keras.layers.Layer, list of them or None, default=None
+        What training images pass through, anew in each epoch; images to predict and validation
+        images never do: a :class:`~skfashion.preprocessing.RandomErasing`, any other object with
+        a method ``augment(images)``, a preprocessing layer of keras such as
+        ``RandomTranslation``, or several, one after the other. Each fit takes copies, whose
+        seeds come from `random_state`. A search reaches the parameters of a single one, as in
+        ``augmenter__p``.
+
+    flips : bool, default=False
+        Whether an image and its mirror image are the same to the network: half of the training
+        images are mirrored left to right, anew in each epoch, and predictions are averaged over
+        both. What is seen at prediction can be set after training too. Images of height 1 are
+        not mirrored.
+
+    precision : {"auto", "float32", "float64", "mixed_bfloat16"}, default="auto"
+        Arithmetic of the network. "mixed_bfloat16" multiplies in 16 bits and keeps weights, the
+        loss and probabilities in 32: twice as fast on processors that have instructions for it.
+        "auto": float64 for float64 images; for others mixed_bfloat16 where Linux names such
+        instructions of the processor (AVX512-BF16, AMX), else float32.
 
     class_weight : dict, "balanced" or None, default=None
         Weight of each label, multiplied with `sample_weight`; labels left out weigh 1.
@@ -139,6 +189,9 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
     model_ : keras.Model
         The trained network.
 
+    precision_ : {"float32", "float64", "mixed_bfloat16"}
+        Arithmetic of the network.
+
     keras_classifier_ : scikeras.wrappers.KerasClassifier
         Holds ``model_``; it knows the classes as 0 to ``n_classes_ - 1``.
 
@@ -160,7 +213,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    float64 input trains in float64, everything else in float32. Integer pixels are cast batch by
+    Integer pixels are cast batch by
     batch, so that the images in memory are not copied.
 
     Interrupting :meth:`fit` (Ctrl-C) ends training with a warning; what was learned so far stays,
@@ -185,6 +238,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
     _parameter_constraints = {
         "architecture": [StrOptions(set(ARCHITECTURES)), callable],
         "filters": ["array-like", None],
+        "depth": [Interval(Integral, 1, None, closed="left"), None],
         "kernel_size": [Interval(Integral, 1, None, closed="left"), None],
         "dense_units": [Interval(Integral, 0, None, closed="left"), None],
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like", None],
@@ -197,7 +251,15 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             HasMethods("get_config"),
             None,
         ],
+        "learning_rate_schedule": [StrOptions({"constant", "cosine"})],
+        "warmup": [Interval(Real, 0, 1, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left"), None],
+        "ema_momentum": [Interval(Real, 0, 1, closed="neither"), None],
         "loss": [str, callable],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "augmenter": [HasMethods("augment"), HasMethods("get_config"), list, tuple, None],
+        "flips": ["boolean"],
+        "precision": [StrOptions({"auto", *PRECISIONS})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -213,6 +275,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         architecture="three_conv",
         *,
         filters=None,
+        depth=None,
         kernel_size=None,
         dense_units=None,
         dropout=None,
@@ -221,7 +284,15 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         batch_size=128,
         optimizer="adam",
         learning_rate=None,
+        learning_rate_schedule="constant",
+        warmup=0.1,
+        weight_decay=None,
+        ema_momentum=None,
         loss="sparse_categorical_crossentropy",
+        label_smoothing=0.0,
+        augmenter=None,
+        flips=False,
+        precision="auto",
         class_weight=None,
         early_stopping=False,
         validation_fraction=0.1,
@@ -233,6 +304,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
     ):
         self.architecture = architecture
         self.filters = filters
+        self.depth = depth
         self.kernel_size = kernel_size
         self.dense_units = dense_units
         self.dropout = dropout
@@ -241,7 +313,15 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.warmup = warmup
+        self.weight_decay = weight_decay
+        self.ema_momentum = ema_momentum
         self.loss = loss
+        self.label_smoothing = label_smoothing
+        self.augmenter = augmenter
+        self.flips = flips
+        self.precision = precision
         self.class_weight = class_weight
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
@@ -281,6 +361,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             If the images, labels or weights are not as above, if the images are too small for
             the architecture, or if training diverges.
         """
+        self._check_combinations()
         with unchanged_on_error(self):
             go_on = self.warm_start and hasattr(self, "model_")
             rows, y = self._validate_training(X, y, go_on)
@@ -297,7 +378,8 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                 subset, held_out = self._set_aside(subset, data[1])
                 validation = (encoded, held_out)
             if not go_on:
-                self._build()
+                n_steps = self.epochs * ceil(len(subset) / self.batch_size)
+                self._build(n_steps if self.learning_rate_schedule == "cosine" else None)
             self._run((data, subset), validation, self.epochs)
         return self
 
@@ -341,6 +423,11 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             )
         with unchanged_on_error(self):
             go_on = hasattr(self, "model_")
+            if go_on and self._n_steps is not None:
+                raise ValueError(
+                    "partial_fit cannot go on where fit has let the learning rate go down to 0 "
+                    "(learning_rate_schedule='cosine'): call partial_fit from the first images on."
+                )
             if classes is None and not go_on:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
             rows, y = self._validate_training(X, y, go_on)
@@ -377,6 +464,9 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                 part = slice(start, start + _PREDICTION_BATCH)
                 images = rows[part].reshape(-1, *self.image_shape_).astype(self._dtype, copy=False)
                 probabilities[part] = self.model_.predict_on_batch(images)
+                if self._mirrored():
+                    probabilities[part] += self.model_.predict_on_batch(images[:, :, ::-1])
+                    probabilities[part] /= 2
         return probabilities
 
     def predict(self, X):
@@ -395,14 +485,30 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
+    def _check_combinations(self):
+        if self.warm_start and self.learning_rate_schedule != "constant":
+            raise ValueError(
+                f"learning_rate_schedule={self.learning_rate_schedule!r} ends with a rate of 0, "
+                "from which warm_start=True cannot go on: use 'constant'."
+            )
+        if self.early_stopping and self.ema_momentum is not None:
+            raise ValueError(
+                "early_stopping=True goes back to the weights of one epoch, ema_momentum="
+                f"{self.ema_momentum!r} averages over all of them: set one of the two only."
+            )
+
     def _validate_training(self, X, y, go_on):
         (rows, y), image_shape = validate_images(self, X, y=y, reset=not go_on)
         check_classification_targets(y)
         if not go_on:
             self.image_shape_ = image_shape or infer_image_shape(self.n_features_in_)
             self._from_rows = image_shape is None
-            self._dtype = "float64" if rows.dtype == np.float64 else "float32"
+            self.precision_ = choose_precision(self.precision, rows.dtype)
+            self._dtype = "float64" if self.precision_ == "float64" else "float32"
         return rows, y
+
+    def _mirrored(self):
+        return self.flips and self.image_shape_[0] > 1
 
     def _set_classes(self, classes, go_on):
         if not go_on:
@@ -496,7 +602,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                 "validation_fraction, or pass validation_data to fit."
             ) from error
 
-    def _build(self):
+    def _build(self, n_steps=None):
         from ._compiling import make_loss, make_model, make_optimizer
         from ._keras import building
         from ._scikeras import build
@@ -507,9 +613,10 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         if not callable(architecture):
             architecture = ARCHITECTURES[architecture]
             options["shrink"] = self._from_rows
+        self._n_steps = n_steps
         seed = self._random_state.randint(_MAX_SEED)
-        with building(self._dtype, seed) as keras:
-            loss, self._sparse_targets = make_loss(keras, self.loss)
+        with building(self.precision_, seed) as keras:
+            loss, self._sparse_targets = make_loss(keras, self.loss, self.label_smoothing)
             wrapper = build(
                 partial(
                     make_model, keras, architecture, self.image_shape_, self.n_classes_, options
@@ -517,7 +624,15 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                 image_shape=self.image_shape_,
                 n_classes=self.n_classes_,
                 loss=loss,
-                optimizer=make_optimizer(keras, self.optimizer, self.learning_rate),
+                optimizer=make_optimizer(
+                    keras,
+                    self.optimizer,
+                    self.learning_rate,
+                    n_steps=self._n_steps,
+                    warmup=self.warmup,
+                    weight_decay=self.weight_decay,
+                    ema_momentum=self.ema_momentum,
+                ),
             )
         self._hold(wrapper)
         self.history_ = {}
@@ -529,10 +644,11 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
 
     def _run(self, training, validation, epochs):
         """Train for some epochs on `training`, a pair of (rows, codes, weights) and a subset."""
+        from ._augmenting import make_augment
         from ._batches import Batches
         from ._training import train
 
-        def batches(data, subset, random_state=None):
+        def batches(data, subset, **drawing):
             rows, codes, weights = data
             if not self._sparse_targets:
                 codes = np.eye(self.n_classes_, dtype=self._dtype)[codes]
@@ -544,12 +660,13 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                 image_shape=self.image_shape_,
                 dtype=self._dtype,
                 batch_size=self.batch_size,
-                random_state=random_state,
+                **drawing,
             )
 
+        augment = make_augment(self.augmenter, self._mirrored(), self._random_state)
         history, best_epoch = train(
             self.model_,
-            batches(*training, random_state=self._random_state),
+            batches(*training, augment=augment, random_state=self._random_state),
             None if validation is None else batches(*validation),
             done=self.n_iter_,
             epochs=epochs,
@@ -583,7 +700,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                     state["keras_classifier_"],
                     image_shape=self.image_shape_,
                     n_classes=self.n_classes_,
-                    dtype=self._dtype,
+                    precision=self.precision_,
                 )
             )
 

@@ -69,9 +69,9 @@ def pack(wrapper):
         return pickle.dumps((model, [np.array(state.numpy()) for state in _seed_states(model)]))
 
 
-def unpack(packed, *, image_shape, n_classes, dtype):
+def unpack(packed, *, image_shape, n_classes, precision):
     """Return a wrapper that holds the network of :func:`pack`."""
-    with building(dtype, seed=0):  # the seed is of no consequence: the states are put back
+    with building(precision, seed=0):  # the seed is of no consequence: the states are put back
         model, states = pickle.loads(packed)
     for state, value in zip(_seed_states(model), states, strict=True):
         state.assign(value)

@@ -100,6 +100,8 @@ def train(model, training, validation, *, done, epochs, patience, callbacks, ver
                 )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
+            # As keras does at the end: where weights are averaged, the average is what is kept.
+            model.optimizer.finalize_variable_values(model.trainable_variables)
             if best is not None:
                 best.on_train_end()
         finally:

@@ -1,0 +1,107 @@
+"""The presets of `make_cnn_pipeline` beside write-up A's recipe in plain keras.
+
+Write-up A: `three_conv_dropout`, Adam, batches of 128, 50 epochs on 80 % of the training images,
+in plain keras. The presets train on all 60,000; their settings were found on 10,000 of these held
+out. The test images are read once, after all training. Name presets to measure these only.
+"""
+
+import time
+
+import numpy as np
+from _report import arguments, header, table, write
+from sklearn.metrics import accuracy_score, log_loss
+from sklearn.model_selection import train_test_split
+
+from skfashion import make_cnn_pipeline
+from skfashion.datasets import fetch_fashion_mnist
+from skfashion.neural_network import three_conv_dropout
+from skfashion.neural_network._keras import load_keras
+
+COLUMNS = ("", "test accuracy", "test loss", "training, seconds", "of A's time", "target")
+PRESETS = {  # seeds; accuracy to reach; part of A's time
+    "fast": ((0, 1, 2), 0.9258, 0.2),
+    "balanced": ((0, 1, 2), 0.945, 1),
+    "best": ((0,), 0.955, 8),
+}
+
+
+def train_a(X, y, epochs):
+    """Train in plain keras, as a user of it does; return a function to probabilities."""
+    keras = load_keras()
+
+    def images(rows):
+        return (rows.astype("float32") / 255).reshape(-1, 28, 28, 1)
+
+    X, X_validation, y, y_validation = train_test_split(X, y, test_size=0.2, random_state=0)
+    keras.utils.set_random_seed(0)
+    model = three_conv_dropout((28, 28, 1), 10)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    validation = (images(X_validation), y_validation)
+    model.fit(images(X), y, batch_size=128, epochs=epochs, validation_data=validation, verbose=0)
+    return lambda rows: model.predict(images(rows), verbose=0, batch_size=512)
+
+
+def train_ours(X, y, preset, seed, epochs=None):
+    pipeline = make_cnn_pipeline(preset, random_state=seed)
+    if epochs:
+        pipeline.set_params(cnn__epochs=epochs)
+    return pipeline.fit(X, y).predict_proba
+
+
+def timed(train, *args):
+    start = time.perf_counter()
+    predict_proba = train(*args)
+    return predict_proba, time.perf_counter() - start
+
+
+def main():
+    options = arguments(__doc__, tuple(PRESETS))
+    presets = options.sections or list(PRESETS)
+    parts = [header("presets", __doc__, sections=options.sections)]
+    print(parts[0], flush=True)
+    X, y = fetch_fashion_mnist(subset="train", return_X_y=True)
+    if options.trial:
+        X, y = X[:4_000], y[:4_000]
+    train_a(X[:1_000], y[:1_000], 1)  # warms up
+
+    trained = {"A's recipe, plain keras": [timed(train_a, X, y, 2 if options.trial else 50)]}
+    print("A:", trained["A's recipe, plain keras"][0][1], "s", flush=True)
+    for preset in presets:
+        trained[preset] = []
+        for seed in PRESETS[preset][0]:
+            epochs = 1 if options.trial else None
+            trained[preset].append(timed(train_ours, X, y, preset, seed, epochs))
+            print(preset, seed, trained[preset][-1][1], "s", flush=True)
+
+    test = fetch_fashion_mnist(subset="test")
+    (a_time,) = (took for _, took in trained["A's recipe, plain keras"])
+    rows = []
+    for name, runs in trained.items():
+        figures = []
+        for seed, (predict_proba, took) in enumerate(runs):
+            probabilities = predict_proba(test.data)
+            accuracy = accuracy_score(test.target, probabilities.argmax(axis=1))
+            loss = log_loss(test.target, probabilities.astype(float))
+            figures.append((accuracy, loss, took, took / a_time))
+            rows.append(_row(f"{name}, seed {seed}", figures[-1]))
+        if len(runs) > 1:
+            rows.append(_row(f"{name}, highest - lowest", np.ptp(figures, axis=0)))
+        if name in PRESETS:
+            _, accuracy, part = PRESETS[name]
+            mean = np.mean(figures, axis=0)
+            met = mean[0] >= accuracy and mean[3] <= part
+            target = f">= {accuracy} in <= {part:g}: {'met' if met else 'MISSED'}"
+            rows.append(_row(f"**{name}, mean**", mean, target))
+    parts.append(table(COLUMNS, rows))
+    print("", parts[-1], sep="\n\n")
+    if not options.trial:
+        write("_".join(["presets", *options.sections]), parts)
+
+
+def _row(what, figures, target=""):
+    accuracy, loss, took, part = figures
+    return what, f"{accuracy:.4f}", f"{loss:.4f}", f"{took:.0f}", f"{part:.3f}", target
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""What training images pass through, anew in each epoch; images to predict never do."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+
+from ._keras import load_keras
+
+
+def _flip(images, random_state):
+    """Mirror about half of the images left to right."""
+    mirrored = random_state.random_sample(len(images)) < 0.5
+    return np.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
+
+
+def _own(augmenter, seed):
+    """Return a function like `augmenter` that shares nothing with it and draws from `seed`."""
+    keras = load_keras()
+    if isinstance(augmenter, keras.layers.Layer):
+        config = augmenter.get_config()
+        if "seed" in config:
+            config["seed"] = seed
+        layer = type(augmenter).from_config(config)
+        return lambda images: keras.ops.convert_to_numpy(layer(images, training=True))
+    if not hasattr(augmenter, "augment"):
+        raise ValueError(
+            "augmenter must be a RandomErasing, a keras preprocessing layer or a list of them, "
+            f"got {augmenter!r}."
+        )
+    augmenter = clone(augmenter, safe=False)
+    if isinstance(augmenter, BaseEstimator) and "random_state" in augmenter.get_params():
+        augmenter.set_params(random_state=np.random.RandomState(seed))
+    return augmenter.augment
+
+
+def make_augment(augmenter, flips, random_state):
+    """Make the function that batches of training images pass through.
+
+    Parameters
+    ----------
+    augmenter : RandomErasing, keras.layers.Layer, list of them or None
+        As the user gave it; copied, and left as it is.
+    flips : bool
+        Whether to mirror half of the images first.
+    random_state : numpy.random.RandomState
+        Draws the seeds.
+
+    Returns
+    -------
+    callable or None
+        From images to images of the same shape and type; None where there is nothing to do.
+
+    Raises
+    ------
+    ValueError
+        If something in `augmenter` cannot augment.
+    """
+    if augmenter is None:
+        augmenter = []
+    elif not isinstance(augmenter, list | tuple):
+        augmenter = [augmenter]
+    if not augmenter and not flips:
+        return None
+    seeds = random_state.randint(np.iinfo(np.int32).max, size=len(augmenter) + 1)
+    steps = [_own(step, int(seed)) for step, seed in zip(augmenter, seeds[1:], strict=True)]
+    if flips:
+        drawing = np.random.RandomState(seeds[0])
+        steps.insert(0, lambda images: _flip(images, drawing))
+
+    def augment(images):
+        augmented = images
+        for step in steps:
+            augmented = step(augmented)
+        if augmented.shape != images.shape:
+            raise ValueError(
+                f"augmenter must keep the shape of the images, {images.shape[1:]}, but made images "
+                f"of shape {augmented.shape[1:]}."
+            )
+        return augmented.astype(images.dtype, copy=False)
+
+    return augment

@@ -1,0 +1,295 @@
+"""Augmentation, precision, schedules and what else KerasCNNClassifier trains with."""
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import GridSearchCV
+
+from skfashion import KerasCNNClassifier, RandomErasing, make_cnn_pipeline
+from skfashion.neural_network import _precision
+from skfashion.neural_network._augmenting import make_augment
+from skfashion.neural_network._precision import choose_precision, has_bfloat16
+
+SMALL = {
+    "architecture": "two_conv_dropout",
+    "filters": (4,),
+    "random_state": 0,
+    "precision": "float32",
+}
+
+
+@pytest.fixture(scope="module")
+def scaled(clothes):
+    X, y = clothes
+    return (X / 255).astype(np.float32), y
+
+
+class Recording(BaseEstimator):
+    """An augmenter that keeps what it is given, for all its copies together."""
+
+    seen = []
+
+    def augment(self, images):
+        self.seen.append(images.copy())
+        return images
+
+
+@pytest.fixture
+def recording():
+    Recording.seen.clear()
+    return Recording()
+
+
+def test_only_training_images_pass_through_the_augmenter(scaled, recording):
+    X, y = scaled
+    cnn = KerasCNNClassifier(epochs=3, batch_size=100, augmenter=recording, **SMALL)
+    cnn.fit(X[:200], y[:200], validation_data=(X[200:], y[200:]))
+    # keras looks at a batch or two of an epoch before it begins.
+    assert 6 <= len(recording.seen) <= 8
+    training = {image.tobytes() for image in X[:200]}
+    assert {image.tobytes() for batch in recording.seen for image in batch} == training
+    recording.seen.clear()
+    cnn.predict(X)
+    assert not recording.seen
+
+
+def test_erasing_is_drawn_anew_in_each_epoch_and_repeats_with_the_seed():
+    images = np.zeros((50, 8, 8, 1), dtype=np.float32)
+    erasing = RandomErasing(0.5, fill_range=(0.5, 1), random_state=7)
+    augment = make_augment(erasing, False, np.random.RandomState(0))
+    first, second = augment(images), augment(images)
+    assert (first != second).any()
+    again = make_augment(erasing, False, np.random.RandomState(0))
+    assert_array_equal(again(images), first)
+    assert_array_equal(again(images), second)
+    assert erasing.random_state == 7
+    assert not images.any()
+
+
+def test_keras_layers_and_lists(scaled):
+    import keras
+
+    flip = keras.layers.RandomFlip("horizontal")
+    images = np.zeros((40, 6, 6, 1))
+    images[:, 2, 1] = 1
+    steps = [flip, RandomErasing(1, area_range=(0, 0), aspect_range=(1, 1), fill_range=(5, 5))]
+    augmented = make_augment(steps, False, np.random.RandomState(0))(images)
+    assert augmented.dtype == images.dtype
+    assert ((augmented == 5).sum(axis=(1, 2, 3)) == 1).all()
+    assert 5 < (augmented[:, 2, 4] == 1).sum() < 35
+    again = make_augment(steps, False, np.random.RandomState(0))(images)
+    assert_array_equal(again, augmented)
+
+    X, y = scaled
+    shift = keras.layers.RandomTranslation(0.1, 0.1, fill_mode="constant")
+    cnn = KerasCNNClassifier(epochs=2, augmenter=[shift, RandomErasing(fill_range=(0, 1))], **SMALL)
+    first = cnn.fit(X, y).predict_proba(X)
+    assert_array_equal(clone(cnn).fit(X, y).predict_proba(X), first)
+    assert_array_equal(pickle.loads(pickle.dumps(cnn)).predict_proba(X), first)
+    assert not np.array_equal(clone(cnn).set_params(augmenter=None).fit(X, y).predict(X), first)
+
+
+def test_flips_mirror_training_images_and_average_predictions(scaled):
+    X, y = scaled
+    mirrored = X.reshape(-1, 20, 20)[:, :, ::-1].reshape(len(X), -1)
+    plain = KerasCNNClassifier(epochs=1, **SMALL).fit(X, y)
+    both = (plain.predict_proba(X) + plain.predict_proba(mirrored)) / 2
+    assert_allclose(plain.set_params(flips=True).predict_proba(X), both, rtol=1e-6)
+    flipping = KerasCNNClassifier(epochs=1, flips=True, **SMALL).fit(X, y)
+    assert_allclose(flipping.predict_proba(X), flipping.predict_proba(mirrored), rtol=1e-6)
+    images = X.reshape(-1, 20, 20, 1)
+    augmented = make_augment(None, True, np.random.RandomState(0))(images)
+    is_mirrored = (augmented == images[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert 80 < is_mirrored.sum() < 160
+    assert_array_equal(augmented[~is_mirrored], images[~is_mirrored])
+
+
+def test_rows_that_are_no_images_are_not_mirrored():
+    X = np.random.RandomState(0).rand(60, 5)
+    y = np.arange(60) % 2
+    cnn = KerasCNNClassifier(epochs=1, random_state=0)
+    expected = cnn.fit(X, y).predict_proba(X)
+    assert_array_equal(cnn.set_params(flips=True).fit(X, y).predict_proba(X), expected)
+
+
+def wider(images):
+    return np.concatenate([images, images], axis=2)
+
+
+@pytest.mark.parametrize(
+    ("augmenter", "message"),
+    [
+        (["flip"], "augmenter must be a RandomErasing, a keras preprocessing layer.*'flip'"),
+        (type("Wider", (), {"augment": staticmethod(wider)})(), "must keep the shape"),
+    ],
+)
+def test_augmenters_that_cannot_augment(scaled, augmenter, message):
+    X, y = scaled
+    cnn = KerasCNNClassifier(augmenter=augmenter, **SMALL)
+    with pytest.raises(Exception, match=message):
+        cnn.fit(X, y)
+    assert not hasattr(cnn, "classes_")
+
+
+def test_a_search_reaches_the_augmenters_parameters(clothes):
+    X, y = clothes
+    pipeline = make_cnn_pipeline(random_erasing=0.15, epochs=1, random_state=0)
+    assert pipeline["cnn"].augmenter.p == 0.15
+    assert pipeline["cnn"].augmenter.fill_range == (0, 1)
+    grid = {"cnn__augmenter__p": [0, 0.5], "cnn__dropout": [0, 0.3]}
+    search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2).fit(X, y)
+    assert len(search.cv_results_["params"]) == 4
+    assert search.best_estimator_["cnn"].augmenter.p in (0, 0.5)
+    assert pipeline["cnn"].augmenter.p == 0.15
+
+
+def test_precision(scaled):
+    X, y = scaled
+    cnn = KerasCNNClassifier(epochs=3, **SMALL).set_params(precision="mixed_bfloat16").fit(X, y)
+    assert cnn.precision_ == "mixed_bfloat16"
+    assert {weight.dtype.name for weight in cnn.model_.get_weights()} == {"float32"}
+    *hidden, last = (layer.compute_dtype for layer in cnn.model_.layers)
+    assert set(hidden) == {"bfloat16"}
+    assert last == "float32"
+    probabilities = cnn.predict_proba(X)
+    assert probabilities.dtype == np.float32
+    assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    assert len(np.unique(probabilities)) > 1000  # as whole as single precision has them
+    assert_array_equal(pickle.loads(pickle.dumps(cnn)).predict_proba(X), probabilities)
+    single = clone(cnn).set_params(precision="float32").fit(X, y)
+    assert_allclose(probabilities, single.predict_proba(X), atol=0.05)
+    double = clone(cnn).set_params(precision="float64").fit(X, y)
+    assert double.predict_proba(X).dtype == np.float64
+    assert {layer.compute_dtype for layer in double.model_.layers} == {"float64"}
+
+
+def test_auto_precision_goes_by_the_images_and_the_processor(monkeypatch):
+    for has, chosen in ((True, "mixed_bfloat16"), (False, "float32")):
+        monkeypatch.setattr(_precision, "has_bfloat16", lambda has=has: has)
+        assert choose_precision("auto", np.dtype("u1")) == chosen
+        assert choose_precision("auto", np.dtype("f4")) == chosen
+        assert choose_precision("auto", np.dtype("f8")) == "float64"
+        assert choose_precision("float32", np.dtype("f8")) == "float32"
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        ("processor : 0\nflags\t\t: fpu avx512f avx512_bf16\n", True),
+        ("processor : 0\nflags\t\t: fpu avx512f\nbugs : avx512_bf16\n", False),
+        ("processor : 0\nFeatures\t: fp asimd bf16\n", True),
+        (None, False),
+    ],
+)
+def test_what_linux_says_of_the_processor(monkeypatch, tmp_path, cpuinfo, expected):
+    if cpuinfo is not None:
+        (tmp_path / "cpuinfo").write_text(cpuinfo)
+    monkeypatch.setattr(_precision, "Path", lambda path: tmp_path / "cpuinfo")
+    assert has_bfloat16.__wrapped__() is expected
+
+
+def rates_of(cnn, X, y):
+    """The learning rate of each step."""
+    import keras
+
+    rates = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            rates.append(float(self.model.optimizer.learning_rate))
+
+    cnn.set_params(callbacks=[Watch()]).fit(X, y)
+    return np.array(rates)
+
+
+def test_cosine_schedule_rises_and_goes_down_to_nothing(scaled):
+    X, y = scaled
+    cnn = KerasCNNClassifier(
+        epochs=5, batch_size=60, learning_rate=0.4, learning_rate_schedule="cosine", **SMALL
+    )
+    rates = rates_of(cnn.set_params(warmup=0.25), X, y)
+    assert len(rates) == 20
+    assert_allclose(rates[:6], [0.08, 0.144, 0.208, 0.272, 0.336, 0.4], rtol=1e-5)
+    assert_allclose(rates[5:], 0.2 * (1 + np.cos(np.pi * np.arange(15) / 15)), rtol=1e-4)
+    assert float(cnn.model_.optimizer.learning_rate) == pytest.approx(0, abs=1e-7)
+    rates = rates_of(cnn.set_params(warmup=0), X, y)
+    assert_allclose(rates, 0.2 * (1 + np.cos(np.pi * np.arange(20) / 20)), rtol=1e-4)
+    default = clone(cnn).set_params(learning_rate=None, optimizer="sgd")
+    assert rates_of(default, X, y)[0] == pytest.approx(0.01)
+
+
+def test_schedules_that_cannot_go_on_say_so(scaled):
+    import keras
+
+    X, y = scaled
+    cnn = KerasCNNClassifier(learning_rate_schedule="cosine", **SMALL)
+    cnn.set_params(epochs=1, learning_rate=0.01).fit(X, y)
+    with pytest.raises(ValueError, match="partial_fit cannot go on where fit"):
+        cnn.partial_fit(X, y)
+    online = clone(cnn).partial_fit(X, y, classes=np.arange(10)).partial_fit(X, y)
+    assert float(online.model_.optimizer.learning_rate) == pytest.approx(0.01)
+    with pytest.raises(ValueError, match="warm_start=True cannot go on"):
+        clone(cnn).set_params(warm_start=True).fit(X, y)
+    schedule = keras.optimizers.schedules.CosineDecay(0.1, decay_steps=2)
+    with pytest.raises(ValueError, match="needs a number to go up to"):
+        clone(cnn).set_params(learning_rate=schedule).fit(X, y)
+    with pytest.raises(ValueError, match="set one of the two only"):
+        KerasCNNClassifier(early_stopping=True, ema_momentum=0.9, **SMALL).fit(X, y)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_weight_decay_shrinks_weights(scaled, optimizer):
+    X, y = scaled
+    cnn = KerasCNNClassifier(epochs=3, optimizer=optimizer, learning_rate=0.01, **SMALL)
+
+    def size(cnn):
+        return sum((weight**2).sum() for weight in cnn.fit(X, y).model_.get_weights())
+
+    assert size(clone(cnn).set_params(weight_decay=1.0)) < 0.99 * size(cnn)
+    assert size(clone(cnn).set_params(weight_decay=0)) == size(cnn)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    ["sparse_categorical_crossentropy", "categorical_crossentropy", "CategoricalCrossentropy"],
+)
+def test_label_smoothing_is_that_of_keras(scaled, loss):
+    import keras
+
+    X, y = scaled
+    weights = np.linspace(0, 1, len(y))
+    cnn = KerasCNNClassifier(epochs=2, loss=loss, label_smoothing=0.2, **SMALL)
+    smoothed = cnn.fit(X, y, sample_weight=weights).predict_proba(X)
+    plain = clone(cnn).set_params(label_smoothing=0)
+    by_hand = clone(plain).set_params(
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.2)
+    )
+    assert_allclose(smoothed, by_hand.fit(X, y, sample_weight=weights).predict_proba(X), rtol=1e-5)
+    assert np.abs(smoothed - plain.fit(X, y, sample_weight=weights).predict_proba(X)).max() > 1e-3
+    for other in ("categorical_hinge", keras.losses.kl_divergence):
+        with pytest.raises(ValueError, match="label_smoothing needs the loss"):
+            clone(cnn).set_params(loss=other).fit(X, y)
+
+
+def test_the_average_of_the_weights_is_kept(scaled):
+    import keras
+
+    X, y = scaled
+    steps = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            steps.append([weight.copy() for weight in self.model.get_weights()])
+
+    cnn = KerasCNNClassifier(
+        epochs=2, batch_size=60, ema_momentum=0.5, callbacks=[Watch()], **SMALL
+    )
+    cnn.fit(X, y)
+    average = steps[0]
+    for weights in steps[1:]:
+        average = [0.5 * a + 0.5 * w for a, w in zip(average, weights, strict=True)]
+    for kept, expected in zip(cnn.model_.get_weights(), average, strict=True):
+        assert_allclose(kept, expected, rtol=1e-4, atol=1e-6)
