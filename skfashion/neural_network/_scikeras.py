@@ -71,6 +71,9 @@ def pack(wrapper):
 
 def unpack(packed, *, image_shape, n_classes, precision):
     """Return a wrapper that holds the network of :func:`pack`."""
+    # Known to keras from their import on.
+    from . import _layers, _muon  # noqa: F401
+
     with building(precision, seed=0):  # the seed is of no consequence: the states are put back
         model, states = pickle.loads(packed)
     for state, value in zip(_seed_states(model), states, strict=True):
