@@ -1,0 +1,90 @@
+"""How many images a second preset "balanced" trains on, and what augmentation costs.
+
+The peer is the same network in plain keras: float32, keras' own batch normalization, SGD with
+momentum, no augmentation. Ours is the whole `fit` of the pipeline, from rows of bytes, so that
+building and tracing the network count too. What augmentation costs is measured with one epoch
+of the write-ups' networks and of the preset, with random erasing and flips and without.
+"""
+
+from _report import COLUMNS, arguments, compare, header, in_turns, seconds, table, write
+
+from skfashion import make_cnn_pipeline
+from skfashion.datasets import fetch_fashion_mnist
+from skfashion.neural_network import residual
+from skfashion.neural_network._keras import load_keras
+from skfashion.neural_network._presets import PRESETS
+
+
+def train_plain(X, y, epochs):
+    """Train in plain keras, as a user of it does."""
+    keras = load_keras()
+
+    def plain(layer):
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.BatchNormalization):
+            return keras.layers.BatchNormalization.from_config(config)
+        return type(layer).from_config(config)
+
+    preset = PRESETS["balanced"]
+    options = {name: preset[name] for name in ("filters", "depth") if name in preset}
+    model = keras.models.clone_model(residual((28, 28, 1), 10, **options), clone_function=plain)
+    assert all(type(layer).__module__.startswith("keras.") for layer in model.layers)
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy")
+    images = (X.astype("float32") / 255).reshape(-1, 28, 28, 1)
+    model.fit(images, y, batch_size=preset["batch_size"], epochs=epochs, verbose=0)
+
+
+def train_ours(X, y, **parameters):
+    make_cnn_pipeline(random_state=0, **parameters).fit(X, y)
+
+
+def main():
+    trial = arguments(__doc__).trial
+    parts = [header("throughput", __doc__)]
+    print(parts[0], flush=True)
+    X, y = fetch_fashion_mnist(subset="train", return_X_y=True)
+    if trial:
+        X, y = X[:4_000], y[:4_000]
+    train_plain(X[:1_000], y[:1_000], 1)  # warms up
+    train_ours(X[:1_000], y[:1_000], epochs=1)
+
+    measures = {
+        "peer": seconds(train_plain, X, y, 1),
+        "ours": seconds(lambda: train_ours(X, y, preset="balanced", epochs=1)),
+    }
+    took = in_turns(measures, 1 if trial else 3, warm_ups=0)
+    rows = [compare("one epoch of balanced", took["peer"], took["ours"], unit="s", target=1 / 1.5)]
+    for name, values in zip(("peer", "ours"), took.values(), strict=True):
+        print(f"{name}: {len(X) / min(values):.0f} images a second at best", flush=True)
+    for what, settings in {
+        "augmentation, balanced": {"preset": "balanced"},
+        "augmentation, three_conv_dropout": {"architecture": "three_conv_dropout"},
+        "augmentation, one_conv_dropout": {"architecture": "one_conv_dropout"},
+    }.items():
+        settings = {**settings, "epochs": 1}
+        took = in_turns(
+            {
+                "without": seconds(
+                    lambda settings=settings: train_ours(
+                        X, y, **settings, augmenter=None, flips=False
+                    )
+                ),
+                "with": seconds(
+                    lambda settings=settings: train_ours(
+                        X, y, **settings, random_erasing=0.5, flips=True
+                    )
+                ),
+            },
+            1 if trial else 3,
+            warm_ups=0,
+        )
+        rows.append(compare(what, took["without"], took["with"], unit="s", target=1.05))
+        print(rows[-1], flush=True)
+    parts.append(table(COLUMNS, rows))
+    print("", parts[-1], sep="\n\n")
+    if not trial:
+        write("throughput", parts)
+
+
+if __name__ == "__main__":
+    main()
