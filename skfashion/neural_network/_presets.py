@@ -12,6 +12,6 @@ _SHARED = {
 }
 PRESETS = {
     "fast": {**_SHARED, "epochs": 6},
-    "balanced": {**_SHARED, "depth": 2, "epochs": 20},
+    "balanced": {**_SHARED, "depth": 2, "random_erasing": 0.25, "epochs": 20},
     "best": {**_SHARED, "filters": (32, 128, 256), "depth": 3, "epochs": 50},
 }

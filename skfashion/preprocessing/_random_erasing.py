@@ -255,18 +255,21 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         rows = np.array(rows, order="C")
         random_state = check_random_state(self.random_state)
         chosen = np.flatnonzero(random_state.random_sample(len(rows)) < self.p)
-        rectangles = _draw_rectangles(
+        tops, lefts, heights, widths = _draw_rectangles(
             len(chosen), height, width, area_range, aspect_range, random_state
         )
         n_values = len(chosen)
         if self.pixel_level:
-            n_values = (rectangles[2] * rectangles[3]).sum() * channels
+            n_values = (heights * widths).sum() * channels
         values = _draw_values(n_values, fill_range, rows.dtype, random_state)
         bits = np.dtype(f"u{rows.itemsize}")
         fill(
-            rows.reshape(-1, height, width, channels).view(bits),
+            rows.reshape(-1, height, width * channels).view(bits),
             chosen,
-            *rectangles,
+            tops,
+            lefts * channels,
+            tops + heights,
+            (lefts + widths) * channels,
             values.view(bits),
             bool(self.pixel_level),
         )
