@@ -77,15 +77,17 @@ def main():
     (a_time,) = (took for _, took in trained["A's recipe, plain keras"])
     rows = []
     for name, runs in trained.items():
-        figures = []
-        for seed, (predict_proba, took) in enumerate(runs):
-            probabilities = predict_proba(test.data)
-            accuracy = accuracy_score(test.target, probabilities.argmax(axis=1))
-            loss = log_loss(test.target, probabilities.astype(float))
-            figures.append((accuracy, loss, took, took / a_time))
-            rows.append(_row(f"{name}, seed {seed}", figures[-1]))
+        predicted = [predict_proba(test.data) for predict_proba, _ in runs]
+        times = [took for _, took in runs]
+        figures = [
+            _figures(test.target, probabilities, took, a_time)
+            for probabilities, took in zip(predicted, times, strict=True)
+        ]
+        rows += [_row(f"{name}, seed {seed}", values) for seed, values in enumerate(figures)]
         if len(runs) > 1:
             rows.append(_row(f"{name}, highest - lowest", np.ptp(figures, axis=0)))
+            together = _figures(test.target, np.mean(predicted, axis=0), sum(times), a_time)
+            rows.append(_row(f"{name}, probabilities of all seeds averaged", together))
         if name in PRESETS:
             _, accuracy, part = PRESETS[name]
             mean = np.mean(figures, axis=0)
@@ -96,6 +98,11 @@ def main():
     print("", parts[-1], sep="\n\n")
     if not options.trial:
         write("_".join(["presets", *options.sections]), parts)
+
+
+def _figures(target, probabilities, took, a_time):
+    accuracy = accuracy_score(target, probabilities.argmax(axis=1))
+    return accuracy, log_loss(target, probabilities.astype(float)), took, took / a_time
 
 
 def _row(what, figures, target=""):

@@ -5,12 +5,10 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.preprocessing import LabelEncoder
-from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
-    _check_sample_weight,
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
@@ -20,6 +18,7 @@ from skfashion._validation import infer_image_shape, unchanged_on_error, validat
 
 from ._architectures import ARCHITECTURES
 from ._precision import PRECISIONS, choose_precision
+from ._targets import encode, set_aside, weigh
 
 _OPTIONS = ("filters", "depth", "kernel_size", "dense_units", "dropout", "batch_normalization")
 _PREDICTION_BATCH = 1024
@@ -375,7 +374,9 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                 validation = (held_out, np.arange(len(held_out[0])))
             self._start_drawing(go_on)
             if self.early_stopping and validation is None:
-                subset, held_out = self._set_aside(subset, data[1])
+                subset, held_out = set_aside(
+                    subset, data[1], self.validation_fraction, self._random_state
+                )
                 validation = (encoded, held_out)
             if not go_on:
                 n_steps = self.epochs * ceil(len(subset) / self.batch_size)
@@ -522,43 +523,10 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             )
 
     def _encode(self, rows, y, sample_weight):
-        """Return (rows, codes of y, weights or None)."""
-        encoder = LabelEncoder()
-        encoder.classes_ = self.classes_
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, rows, dtype=np.dtype(self._dtype), ensure_non_negative=True
-            )
-        return rows, encoder.transform(y), sample_weight
+        return encode(rows, y, sample_weight, classes=self.classes_, dtype=self._dtype)
 
     def _weigh(self, encoded, y):
-        """Return `encoded` with class weights in its weights, and which rows weigh anything."""
-        rows, codes, weights = encoded
-        if self.class_weight is not None:
-            self._check_class_weight()
-            by_class = compute_sample_weight(self.class_weight, y).astype(self._dtype)
-            weights = by_class if weights is None else weights * by_class
-        if weights is None:
-            return (rows, codes, weights), np.arange(len(rows))
-        subset = np.flatnonzero(weights)
-        if subset.size == 0 or not (np.isfinite(weights).all() and weights.min() >= 0):
-            raise ValueError(
-                "sample_weight and class_weight must be finite, not negative, and not zero for all "
-                f"samples; got products from {weights.min():g} to {weights.max():g}."
-            )
-        return (rows, codes, weights), subset
-
-    def _check_class_weight(self):
-        if isinstance(self.class_weight, dict):
-            known = set(self.classes_.tolist())
-            unknown = [label for label in self.class_weight if label not in known]
-            # As in scikit-learn, labels too many are no error where none is missing: a part of
-            # the data, as in cross-validation, may lack a class.
-            if unknown and not known <= set(self.class_weight):
-                raise ValueError(
-                    f"class_weight has labels that are not among those of y: {unknown}; the "
-                    f"labels are {self.classes_}."
-                )
+        return weigh(encoded, y, self.class_weight, classes=self.classes_, dtype=self._dtype)
 
     def _encode_validation(self, validation_data):
         if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
@@ -583,24 +551,6 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             if go_on
             else np.random.RandomState(check_random_state(self.random_state).randint(_MAX_SEED))
         )
-
-    def _set_aside(self, subset, codes):
-        # Imported here, where few need it, as it takes long.
-        from sklearn.model_selection import train_test_split
-
-        try:
-            return train_test_split(
-                subset,
-                test_size=self.validation_fraction,
-                stratify=codes[subset],
-                random_state=self._random_state,
-            )
-        except ValueError as error:
-            raise ValueError(
-                f"early_stopping cannot set aside validation_fraction={self.validation_fraction} "
-                f"of {len(subset)} samples, with all classes in both parts: {error} Change "
-                "validation_fraction, or pass validation_data to fit."
-            ) from error
 
     def _build(self, n_steps=None):
         from ._compiling import make_loss, make_model, make_optimizer
