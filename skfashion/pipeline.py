@@ -6,23 +6,26 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skfashion.neighbors import VectorizedKNNClassifier
 from skfashion.neural_network import KerasCNNClassifier
-from skfashion.neural_network._presets import PRESETS
+from skfashion.neural_network._presets import PRESETS, preset_settings
 from skfashion.preprocessing import ImageReshaper, PixelScaler, RandomErasing
 
 __all__ = ["make_cnn_pipeline", "make_knn_pipeline"]
 
 
-def _settings(preset, architecture):
+def _settings(preset, architecture, random_erasing):
     if architecture is not None:
         if preset is not None:
             raise ValueError(
                 f"A preset comes with its architecture: pass preset={preset!r} or architecture="
                 f"{architecture!r} only."
             )
-        return {"architecture": architecture}
+        if random_erasing is None:
+            return {"architecture": architecture}
+        augmenter = RandomErasing(random_erasing, fill_range=(0, 1))
+        return {"architecture": architecture, "augmenter": augmenter}
     if preset is not None and preset not in PRESETS:
         raise ValueError(f"preset must be one of {list(PRESETS)} or None, got {preset!r}.")
-    return dict(PRESETS[preset or "fast"])
+    return preset_settings(preset or "fast", random_erasing)
 
 
 def make_cnn_pipeline(
@@ -50,8 +53,10 @@ def make_cnn_pipeline(
 
     random_erasing : float or None, default=None
         Probability, in [0, 1], that a training image has a rectangle erased, anew in each epoch
-        (:class:`~skfashion.preprocessing.RandomErasing`); a search sets it by
-        ``cnn__augmenter__p``. None: as the preset has it.
+        (:class:`~skfashion.preprocessing.RandomErasing`). None: as the preset has it: "fast" and
+        networks of one's own choice erase nothing. With these two, a search sets it by
+        ``cnn__augmenter__p``; the other two presets move images by a pixel or two first, so that
+        their augmenter is a list, of which a search sets the whole.
 
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, channels)`` of the images in rows of pixels, as
@@ -80,7 +85,7 @@ def make_cnn_pipeline(
     Examples
     --------
     >>> from skfashion import make_cnn_pipeline
-    >>> pipeline = make_cnn_pipeline("balanced", random_erasing=0.15, random_state=0)
+    >>> pipeline = make_cnn_pipeline("fast", random_erasing=0.15, random_state=0)
     >>> list(pipeline.named_steps)
     ['scaler', 'reshaper', 'cnn']
     >>> pipeline["cnn"].augmenter
@@ -89,15 +94,11 @@ def make_cnn_pipeline(
     Pipeline(steps=[('scaler', PixelScaler()), ('reshaper', ImageReshaper()),
                     ('cnn', KerasCNNClassifier(epochs=5, random_state=0))])
     """
-    settings = _settings(preset, architecture)
-    if random_erasing is not None:
-        if "augmenter" in cnn_parameters:
-            raise ValueError(
-                "random_erasing sets the augmenter: pass one of random_erasing and augmenter only."
-            )
-        settings["random_erasing"] = random_erasing
-    if (p := settings.pop("random_erasing", None)) is not None:
-        settings["augmenter"] = RandomErasing(p, fill_range=(0, 1))
+    if random_erasing is not None and "augmenter" in cnn_parameters:
+        raise ValueError(
+            "random_erasing sets the augmenter: pass one of random_erasing and augmenter only."
+        )
+    settings = _settings(preset, architecture, random_erasing)
     return Pipeline(
         [
             ("scaler", PixelScaler()),

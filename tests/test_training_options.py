@@ -293,3 +293,21 @@ def test_the_average_of_the_weights_is_kept(scaled):
         average = [0.5 * a + 0.5 * w for a, w in zip(average, weights, strict=True)]
     for kept, expected in zip(cnn.model_.get_weights(), average, strict=True):
         assert_allclose(kept, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_pickle_goes_on_training_as_the_original_does(scaled):
+    X, y = scaled
+    cnn = KerasCNNClassifier(
+        "residual",
+        filters=(4, 8),
+        optimizer="conv_muon",
+        learning_rate=0.03,
+        weight_decay=0.1,
+        ema_momentum=0.9,
+        precision="float32",
+        random_state=0,
+    )
+    cnn.partial_fit(X, y, classes=np.arange(10))
+    copied = pickle.loads(pickle.dumps(cnn))
+    expected = cnn.partial_fit(X, y).predict_proba(X)
+    assert_allclose(copied.partial_fit(X, y).predict_proba(X), expected, rtol=1e-5)
