@@ -60,10 +60,10 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         Residual blocks in each stage of "residual"; no other built-in architecture has it.
 
     kernel_size : int or None, default=None
-        Side of the convolution kernels in pixels.
+        Side of the convolution kernels in pixels. Not an option of "residual".
 
     dense_units : int or None, default=None
-        Units of the hidden dense layer; 0 for none.
+        Units of the hidden dense layer; 0 for none. Not an option of "residual".
 
     dropout : float, sequence of float or None, default=None
         Dropout rate in [0, 1), one for all places or one for each.
@@ -82,6 +82,9 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         or "conv_muon", which trains networks that normalize after each convolution, such as
         "residual", in fewer epochs than the others.
 
+    learning_rate : float, keras.optimizers.schedules.LearningRateSchedule or None, default=None
+        Learning rate, above 0, or its schedule over the steps. None: the optimizer's own.
+
     learning_rate_schedule : {"constant", "cosine"}, default="constant"
         "cosine" lets the learning rate rise from 0 to `learning_rate` in the first part of all
         steps, `warmup`, and go down to 0 along a cosine in the others (Loshchilov and Hutter,
@@ -98,9 +101,6 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
     ema_momentum : float or None, default=None
         In (0, 1): the weights kept in the end are the moving average of those of all steps, with
         this momentum. None: the optimizer's own, which is no average by default.
-
-    learning_rate : float, keras.optimizers.schedules.LearningRateSchedule or None, default=None
-        Learning rate, above 0, or its schedule over the steps. None: the optimizer's own.
 
     loss : str, keras.losses.Loss or callable, default="sparse_categorical_crossentropy"
         Name of a keras loss, or a loss. One whose name begins with "sparse" is given the number
@@ -124,8 +124,8 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
     flips : bool, default=False
         Whether an image and its mirror image are the same to the network: half of the training
         images are mirrored left to right, anew in each epoch, and predictions are averaged over
-        both. What is seen at prediction can be set after training too. Images of height 1 are
-        not mirrored.
+        both. Set on a fitted classifier, it changes predictions only. Images of height 1 are not
+        mirrored; the validation accuracy in ``history_`` is that of the images as they are.
 
     precision : {"auto", "float32", "float64", "mixed_bfloat16"}, default="auto"
         Arithmetic of the network. "mixed_bfloat16" multiplies in 16 bits and keeps weights, the
