@@ -72,7 +72,6 @@ def main():
         start = time.perf_counter()
         pipeline.fit(X, y)
         took = time.perf_counter() - start
-        # Not with the rest, which would train once more only to predict otherwise.
         return _scores(pipeline, X_held_out, y_held_out, took), pipeline
 
     rows, whole = [], None
@@ -81,7 +80,7 @@ def main():
         for seed in SEEDS:
             scores, pipeline = measure(settings, seed)
             figures.append([scores])
-            if what == "fast":
+            if what == "fast":  # no training of its own
                 pipeline.set_params(cnn__flips=False)
                 figures[-1].append(_scores(pipeline, X_held_out, y_held_out, scores[2]))
         for name, values in zip(
