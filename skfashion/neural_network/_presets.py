@@ -16,8 +16,8 @@ _SHARED = {
 }
 PRESETS = {
     "fast": {**_SHARED, "epochs": 5},
-    "balanced": {**_SHARED, "depth": 2, "epochs": 20},
-    "best": {**_SHARED, "filters": (32, 128, 256), "depth": 2, "epochs": 50},
+    "balanced": {**_SHARED, "depth": 2, "learning_rate": 0.03, "epochs": 18},
+    "best": {**_SHARED, "filters": (32, 128, 256), "depth": 2, "learning_rate": 0.03, "epochs": 40},
 }
 # Longer training needs more of both: the probability of erasing, and how far images are moved, as
 # a part of their size; 1.5 of 28 pixels are a move by -1, 0 or 1, alike.
