@@ -221,18 +221,43 @@ def test_cosine_schedule_rises_and_goes_down_to_nothing(scaled):
     assert rates_of(default, X, y)[0] == pytest.approx(0.01)
 
 
-def test_schedules_that_cannot_go_on_say_so(scaled):
+def test_training_goes_on_with_a_schedule_anew_or_a_constant_rate(scaled):
+    X, y = scaled
+    cnn = KerasCNNClassifier(
+        epochs=2, batch_size=60, learning_rate=0.01, learning_rate_schedule="cosine", **SMALL
+    )
+    cnn.set_params(warm_start=True)
+    first = rates_of(cnn, X, y)
+    assert_allclose(rates_of(cnn, X, y), first)
+    assert cnn.n_iter_ == 4
+    before = cnn.model_.get_weights()
+    cnn.set_params(callbacks=None).partial_fit(X, y)
+    assert cnn.n_iter_ == 5
+    assert float(cnn.model_.optimizer.learning_rate) == pytest.approx(0.01)
+    assert any((a != b).any() for a, b in zip(before, cnn.model_.get_weights(), strict=True))
+    optimizer = cnn.model_.optimizer
+    cnn.partial_fit(X, y)
+    assert cnn.model_.optimizer is optimizer
+
+
+def test_an_error_puts_the_optimizer_back(scaled):
+    X, y = scaled
+    cnn = KerasCNNClassifier(epochs=1, learning_rate_schedule="cosine", warm_start=True, **SMALL)
+    optimizer = cnn.fit(X, y).model_.optimizer
+    expected = cnn.predict_proba(X)
+    cnn.set_params(learning_rate=1e30)
+    with pytest.raises(ValueError, match="Training diverged"):
+        cnn.fit(X, y)
+    assert cnn.model_.optimizer is optimizer
+    assert_array_equal(cnn.predict_proba(X), expected)
+    assert cnn.set_params(learning_rate=0.01).fit(X, y).n_iter_ == 2
+
+
+def test_contradictions_say_so(scaled):
     import keras
 
     X, y = scaled
     cnn = KerasCNNClassifier(learning_rate_schedule="cosine", **SMALL)
-    cnn.set_params(epochs=1, learning_rate=0.01).fit(X, y)
-    with pytest.raises(ValueError, match="partial_fit cannot go on where fit"):
-        cnn.partial_fit(X, y)
-    online = clone(cnn).partial_fit(X, y, classes=np.arange(10)).partial_fit(X, y)
-    assert float(online.model_.optimizer.learning_rate) == pytest.approx(0.01)
-    with pytest.raises(ValueError, match="warm_start=True cannot go on"):
-        clone(cnn).set_params(warm_start=True).fit(X, y)
     schedule = keras.optimizers.schedules.CosineDecay(0.1, decay_steps=2)
     with pytest.raises(ValueError, match="needs a number to go up to"):
         clone(cnn).set_params(learning_rate=schedule).fit(X, y)

@@ -88,8 +88,8 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
     learning_rate_schedule : {"constant", "cosine"}, default="constant"
         "cosine" lets the learning rate rise from 0 to `learning_rate` in the first part of all
         steps, `warmup`, and go down to 0 along a cosine in the others (Loshchilov and Hutter,
-        "SGDR", 2017; keras' ``CosineDecay``). As it ends at 0, training cannot go on from there.
-        :meth:`partial_fit`, which does not know when training ends, keeps the rate constant.
+        "SGDR", 2017; keras' ``CosineDecay``). Under `warm_start`, each fit begins the schedule
+        anew. :meth:`partial_fit`, which does not know when training ends, keeps the rate constant.
 
     warmup : float, default=0.1
         Part of the steps, in [0, 1), of the rise of the "cosine" schedule.
@@ -156,7 +156,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         Whether :meth:`fit` goes on from the weights, the optimizer's state and the history of
         the last one. The network, the loss, the optimizer and its learning rate stay those of
         the first fit, whatever these parameters were set to since; to change the rate, assign to
-        ``model_.optimizer.learning_rate``.
+        ``model_.optimizer.learning_rate``. The "cosine" schedule needs a new optimizer each time.
 
     verbose : int or bool, default=0
         0: silent. 1 or more: a progress bar for each epoch.
@@ -378,10 +378,11 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                     subset, data[1], self.validation_fraction, self._random_state
                 )
                 validation = (encoded, held_out)
-            if not go_on:
+            n_steps = None
+            if self.learning_rate_schedule == "cosine":
                 n_steps = self.epochs * ceil(len(subset) / self.batch_size)
-                self._build(n_steps if self.learning_rate_schedule == "cosine" else None)
-            self._run((data, subset), validation, self.epochs)
+            optimizer = self._begin(n_steps, go_on)
+            self._run((data, subset), validation, self.epochs, optimizer)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -424,11 +425,6 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             )
         with unchanged_on_error(self):
             go_on = hasattr(self, "model_")
-            if go_on and self._n_steps is not None:
-                raise ValueError(
-                    "partial_fit cannot go on where fit has let the learning rate go down to 0 "
-                    "(learning_rate_schedule='cosine'): call partial_fit from the first images on."
-                )
             if classes is None and not go_on:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
             rows, y = self._validate_training(X, y, go_on)
@@ -436,9 +432,8 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                 self._set_classes(np.unique(column_or_1d(classes)), go_on)
             training = self._weigh(self._encode(rows, y, sample_weight), y)
             self._start_drawing(go_on)
-            if not go_on:
-                self._build()
-            self._run(training, None, epochs=1)
+            optimizer = self._begin(None, go_on)
+            self._run(training, None, 1, optimizer)
         return self
 
     def predict_proba(self, X):
@@ -487,11 +482,6 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[probabilities.argmax(axis=1)]
 
     def _check_combinations(self):
-        if self.warm_start and self.learning_rate_schedule != "constant":
-            raise ValueError(
-                f"learning_rate_schedule={self.learning_rate_schedule!r} ends with a rate of 0, "
-                "from which warm_start=True cannot go on: use 'constant'."
-            )
         if self.early_stopping and self.ema_momentum is not None:
             raise ValueError(
                 "early_stopping=True goes back to the weights of one epoch, ema_momentum="
@@ -552,8 +542,35 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             else np.random.RandomState(check_random_state(self.random_state).randint(_MAX_SEED))
         )
 
-    def _build(self, n_steps=None):
-        from ._compiling import make_loss, make_model, make_optimizer
+    def _begin(self, n_steps, go_on):
+        """Build the network, or return a new optimizer if that of the last steps is at its end.
+
+        `n_steps` are those until the learning rate is to be 0, None for a constant rate.
+        """
+        if not go_on:
+            self._build(n_steps)
+            return None
+        if n_steps is None and self._n_steps is None:
+            return None
+        self._n_steps = n_steps
+        return self._make_optimizer(n_steps)
+
+    def _make_optimizer(self, n_steps):
+        from ._compiling import make_optimizer
+        from ._keras import load_keras
+
+        return make_optimizer(
+            load_keras(),
+            self.optimizer,
+            self.learning_rate,
+            n_steps=n_steps,
+            warmup=self.warmup,
+            weight_decay=self.weight_decay,
+            ema_momentum=self.ema_momentum,
+        )
+
+    def _build(self, n_steps):
+        from ._compiling import make_loss, make_model
         from ._keras import building
         from ._scikeras import build
 
@@ -574,15 +591,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                 image_shape=self.image_shape_,
                 n_classes=self.n_classes_,
                 loss=loss,
-                optimizer=make_optimizer(
-                    keras,
-                    self.optimizer,
-                    self.learning_rate,
-                    n_steps=self._n_steps,
-                    warmup=self.warmup,
-                    weight_decay=self.weight_decay,
-                    ema_momentum=self.ema_momentum,
-                ),
+                optimizer=self._make_optimizer(n_steps),
             )
         self._hold(wrapper)
         self.history_ = {}
@@ -592,8 +601,8 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         self.keras_classifier_ = wrapper
         self.model_ = wrapper.model_
 
-    def _run(self, training, validation, epochs):
-        """Train for some epochs on `training`, a pair of (rows, codes, weights) and a subset."""
+    def _run(self, training, validation, epochs, optimizer):
+        """Train on `training`, a pair of (rows, codes, weights) and a subset of the rows."""
         from ._augmenting import make_augment
         from ._batches import Batches
         from ._training import train
@@ -618,6 +627,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             self.model_,
             batches(*training, augment=augment, random_state=self._random_state),
             None if validation is None else batches(*validation),
+            optimizer=optimizer,
             done=self.n_iter_,
             epochs=epochs,
             patience=self.n_iter_no_change if self.early_stopping else None,

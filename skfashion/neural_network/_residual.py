@@ -98,5 +98,6 @@ def residual(
     x = layers.GlobalAveragePooling2D()(x)
     if dropout:
         x = layers.Dropout(dropout)(x)
-    outputs = layers.Dense(n_classes, activation="softmax")(x)
+    # From zeros on, so that a few steps are enough to go by the weights of rare classes.
+    outputs = layers.Dense(n_classes, activation="softmax", kernel_initializer="zeros")(x)
     return load_keras().Model(inputs, outputs)

@@ -12,11 +12,12 @@ from functools import partial
 import numpy as np
 
 from ._keras import building
+from ._training import compile_network
 
 
 def _build(make_model, compile_kwargs):
     model = make_model()
-    model.compile(**compile_kwargs, weighted_metrics=["accuracy"])
+    compile_network(model, compile_kwargs["optimizer"], compile_kwargs["loss"])
     return model
 
 

@@ -27,20 +27,28 @@ def _copies(callbacks):
         ) from error
 
 
+def compile_network(model, optimizer, loss):
+    """Compile a network to be trained by weighted losses, or compile it anew."""
+    model.compile(optimizer, loss, weighted_metrics=["accuracy"])
+
+
 @contextmanager
-def _weights_restored_on_error(model):
-    """Put back the weights, the optimizer's state and the masks' seeds if the block raises."""
-    variables = [*model.variables, *model.optimizer.variables]
+def _restored_on_error(model):
+    """Put back the optimizer, its state, the weights and the masks' seeds if the block raises."""
+    optimizer = model.optimizer
+    variables = [*model.variables, *optimizer.variables]
     before = [np.array(variable.numpy()) for variable in variables]
     try:
         yield
     except BaseException:
+        if model.optimizer is not optimizer:
+            compile_network(model, optimizer, model.loss)
         for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
         raise
 
 
-def train(model, training, validation, *, done, epochs, patience, callbacks, verbose):
+def train(model, training, validation, *, optimizer, done, epochs, patience, callbacks, verbose):
     """Train a network.
 
     Parameters
@@ -49,6 +57,8 @@ def train(model, training, validation, *, done, epochs, patience, callbacks, ver
         Compiled; trained in place.
     training, validation : Batches or None
         The latter is evaluated after each epoch.
+    optimizer : keras.optimizers.Optimizer or None
+        From here on; None to go on with the one that the network has.
     done : int
         Number of epochs that the network was trained for before.
     epochs : int
@@ -86,7 +96,9 @@ def train(model, training, validation, *, done, epochs, patience, callbacks, ver
             "val_accuracy", mode="max", patience=patience, restore_best_weights=True
         )
         callbacks.append(best)
-    with _weights_restored_on_error(model):
+    with _restored_on_error(model):
+        if optimizer is not None:
+            compile_network(model, optimizer, model.loss)
         try:
             with new_networks_expected():
                 model.fit(
