@@ -194,6 +194,18 @@ def test_data_frames_and_forms():
     assert_array_equal(strip.sum(axis=1), np.full(9, 5))
 
 
+def test_images_that_contradict_the_shape_asked_for():
+    images = np.zeros((3, 10, 10))
+    for method in ("fit", "augment", "fit_transform"):
+        with pytest.raises(ValueError, match=r"image_shape=\(5, 20\), but X has images of shape"):
+            getattr(RandomErasing(image_shape=(5, 20)), method)(images)
+
+
+def test_data_frames_are_erased_without_a_fit():
+    frame = pd.DataFrame(np.zeros((3, 4)), columns=list("abcd"))
+    assert RandomErasing(1, fill_range=(1, 2), random_state=0).augment(frame).any(axis=1).all()
+
+
 def test_other_images_than_those_of_fit_are_an_error():
     erasing = RandomErasing().fit(np.zeros((2, 4, 4)))
     with pytest.raises(ValueError, match="16 features"):

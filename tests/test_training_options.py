@@ -1,6 +1,7 @@
 """Augmentation, precision, schedules and what else KerasCNNClassifier trains with."""
 
 import pickle
+import random
 
 import numpy as np
 import pytest
@@ -92,6 +93,20 @@ def test_keras_layers_and_lists(scaled):
     assert not np.array_equal(clone(cnn).set_params(augmenter=None).fit(X, y).predict(X), first)
 
 
+def test_layers_within_a_layer_repeat_with_the_seed_too():
+    import keras
+
+    images = np.random.RandomState(0).rand(20, 6, 6, 1).astype(np.float32)
+    nested = keras.Sequential([keras.layers.RandomFlip(), keras.layers.RandomTranslation(0.2, 0.2)])
+    state = random.getstate()
+    first, second = (
+        make_augment(nested, False, np.random.RandomState(0))(images) for _ in range(2)
+    )
+    assert_array_equal(first, second)
+    assert (first != images).any()
+    assert random.getstate() == state
+
+
 def test_flips_mirror_training_images_and_average_predictions(scaled):
     X, y = scaled
     mirrored = X.reshape(-1, 20, 20)[:, :, ::-1].reshape(len(X), -1)
@@ -123,7 +138,8 @@ def wider(images):
     ("augmenter", "message"),
     [
         (["flip"], "augmenter must be a RandomErasing, a keras preprocessing layer.*'flip'"),
-        (type("Wider", (), {"augment": staticmethod(wider)})(), "must keep the shape"),
+        (type("Wider", (), {"augment": staticmethod(wider)})(), "must keep the shape of a batch"),
+        (RandomErasing, "augmenter must be a RandomErasing"),
     ],
 )
 def test_augmenters_that_cannot_augment(scaled, augmenter, message):
@@ -263,6 +279,11 @@ def test_contradictions_say_so(scaled):
         clone(cnn).set_params(learning_rate=schedule).fit(X, y)
     with pytest.raises(ValueError, match="set one of the two only"):
         KerasCNNClassifier(early_stopping=True, ema_momentum=0.9, **SMALL).fit(X, y)
+    averaging = KerasCNNClassifier(ema_momentum=0.9, **SMALL)
+    with pytest.raises(ValueError, match=r"ema_momentum=0\.9 needs one fit from beginning to end"):
+        averaging.partial_fit(X, y, classes=np.arange(10))
+    with pytest.raises(ValueError, match=r"ema_momentum=0\.9 needs one fit from beginning to end"):
+        averaging.set_params(warm_start=True).fit(X, y)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
@@ -328,7 +349,6 @@ def test_a_pickle_goes_on_training_as_the_original_does(scaled):
         optimizer="conv_muon",
         learning_rate=0.03,
         weight_decay=0.1,
-        ema_momentum=0.9,
         precision="float32",
         random_state=0,
     )

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from ._keras import load_keras
+from ._keras import building, load_keras
 
 
 def _flip(images, random_state):
@@ -19,9 +19,10 @@ def _own(augmenter, seed):
         config = augmenter.get_config()
         if "seed" in config:
             config["seed"] = seed
-        layer = type(augmenter).from_config(config)
+        with building("float32", seed):  # layers within it draw their seeds while they are made
+            layer = type(augmenter).from_config(config)
         return lambda images: keras.ops.convert_to_numpy(layer(images, training=True))
-    if not hasattr(augmenter, "augment"):
+    if isinstance(augmenter, type) or not hasattr(augmenter, "augment"):
         raise ValueError(
             "augmenter must be a RandomErasing, a keras preprocessing layer or a list of them, "
             f"got {augmenter!r}."
@@ -70,11 +71,12 @@ def make_augment(augmenter, flips, random_state):
         augmented = images
         for step in steps:
             augmented = step(augmented)
-        if augmented.shape != images.shape:
+        if np.shape(augmented) != images.shape:
             raise ValueError(
-                f"augmenter must keep the shape of the images, {images.shape[1:]}, but made images "
-                f"of shape {augmented.shape[1:]}."
+                f"augmenter must keep the shape of a batch, {images.shape}, but made a "
+                f"{type(augmented).__name__} of shape {np.shape(augmented)}."
             )
+        augmented = np.asarray(augmented)
         return augmented.astype(images.dtype, copy=False)
 
     return augment

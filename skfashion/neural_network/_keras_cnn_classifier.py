@@ -100,7 +100,8 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
 
     ema_momentum : float or None, default=None
         In (0, 1): the weights kept in the end are the moving average of those of all steps, with
-        this momentum. None: the optimizer's own, which is no average by default.
+        this momentum. None: the optimizer's own, which is no average by default. Neither for
+        `early_stopping` nor for training that goes on (`warm_start`, :meth:`partial_fit`).
 
     loss : str, keras.losses.Loss or callable, default="sparse_categorical_crossentropy"
         Name of a keras loss, or a loss. One whose name begins with "sparse" is given the number
@@ -111,7 +112,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
     label_smoothing : float, default=0.0
         Part of each image's probability, in [0, 1), that the loss spreads over all classes
         (Szegedy et al., "Rethinking the inception architecture", 2016). For the two categorical
-        cross-entropies only.
+        cross-entropies only; above 0, it takes the place of the loss's own.
 
     augmenter : RandomErasing, keras.layers.Layer, list of them or None, default=None
         What training images pass through, anew in each epoch; images to predict and validation
@@ -162,9 +163,10 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         0: silent. 1 or more: a progress bar for each epoch.
 
     random_state : int, RandomState instance or None, default=None
-        Draws the initial weights, the order of the images, the dropout masks and the validation
-        images. An int makes two fits on one machine predict identically. The global generators
-        of Python, NumPy and keras are left as they were; None draws one seed from NumPy's, as
+        Draws the initial weights, the order of the images, the dropout masks, the validation
+        images and what the augmenter draws. An int makes two fits on one machine predict
+        identically. The global generators of Python, NumPy and keras are left as they were; None
+        draws one seed from NumPy's, as
         everywhere in scikit-learn.
 
     Attributes
@@ -360,7 +362,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             If the images, labels or weights are not as above, if the images are too small for
             the architecture, or if training diverges.
         """
-        self._check_combinations()
+        self._check_combinations(goes_on=self.warm_start)
         with unchanged_on_error(self):
             go_on = self.warm_start and hasattr(self, "model_")
             rows, y = self._validate_training(X, y, go_on)
@@ -423,6 +425,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                 "partial_fit does not support class_weight='balanced', which needs all labels: "
                 "compute the weights from them and pass class_weight as a dict."
             )
+        self._check_combinations(goes_on=True)
         with unchanged_on_error(self):
             go_on = hasattr(self, "model_")
             if classes is None and not go_on:
@@ -481,7 +484,13 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
-    def _check_combinations(self):
+    def _check_combinations(self, goes_on):
+        if goes_on and self.ema_momentum is not None:
+            raise ValueError(
+                f"ema_momentum={self.ema_momentum!r} needs one fit from beginning to end, as the "
+                "average takes the place of the weights then: set it to None for partial_fit and "
+                "warm_start."
+            )
         if self.early_stopping and self.ema_momentum is not None:
             raise ValueError(
                 "early_stopping=True goes back to the weights of one epoch, ema_momentum="

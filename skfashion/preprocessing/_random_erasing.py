@@ -2,13 +2,18 @@ from math import ceil, floor
 from numbers import Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.base import (
+    BaseEstimator,
+    OneToOneFeatureMixin,
+    TransformerMixin,
+    _fit_context,
+    clone,
+)
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
 from skfashion._validation import (
     asked_image_shape,
-    check_image_shape,
     check_range,
     in_the_shape_given,
     infer_image_shape,
@@ -119,8 +124,11 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     small ones. Here the position is drawn last, uniformly from those at which the rectangle lies
     inside the image, so that areas are as asked.
 
-    The type of the images is kept (numbers of more than 64 bits become float64) and the input is
-    never changed.
+    The sides are rounded to whole pixels, so that areas and ratios at the ends of their ranges can
+    come out a little beyond them, on small images above all.
+
+    The type of the images is kept (numbers of more than 64 bits, or in another byte order than the
+    machine's, become float64) and the input is never changed.
 
     Examples
     --------
@@ -192,7 +200,6 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             rows, found = validate_images(self, X, reset=True, dtype=_DTYPES)
             self._check_ranges(rows.dtype)
             self.image_shape_ = self._image_shape(rows, found)
-            check_image_shape(self, found)
         return self
 
     def transform(self, X):
@@ -249,7 +256,10 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         from ._fill import fill  # numba, which takes a while to load
 
         self._validate_params()  # no fit need have come before
-        rows, found = validate_images(self, X, reset=False, dtype=_DTYPES)
+        # A clone takes the place of one not fitted, as nothing is to be learned here.
+        is_fitted = hasattr(self, "n_features_in_")
+        estimator = self if is_fitted else clone(self)
+        rows, found = validate_images(estimator, X, reset=not is_fitted, dtype=_DTYPES)
         area_range, aspect_range, fill_range = self._check_ranges(rows.dtype)
         height, width, channels = self._image_shape(rows, found)
         rows = np.array(rows, order="C")
@@ -278,7 +288,13 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _image_shape(self, rows, found):
         n_features = rows.shape[1]
         if self.image_shape is not None:
-            return asked_image_shape(self.image_shape, n_features)
+            asked = asked_image_shape(self.image_shape, n_features)
+            if found not in (None, asked):
+                raise ValueError(
+                    f"RandomErasing has image_shape={self.image_shape!r}, but X has images of "
+                    f"shape {found} (height, width, channels): leave image_shape at None."
+                )
+            return asked
         return found or getattr(self, "image_shape_", infer_image_shape(n_features))
 
     def _check_ranges(self, dtype):
