@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 from skfashion import make_cnn_pipeline
 from skfashion.datasets import fetch_fashion_mnist
 from skfashion.neural_network._keras import load_keras
+from skfashion.neural_network._presets import preset_settings
 
 COLUMNS = ("", "accuracy", "lowest to highest", "difference", "loss", "training, seconds")
 SEEDS = (0, 1)
@@ -23,9 +24,7 @@ def without():
     """Return what to set for each row of the table."""
     keras = load_keras()
     sgd = keras.optimizers.SGD(momentum=0.9, nesterov=True)
-    translation = keras.layers.RandomTranslation(
-        1.5 / 28, 1.5 / 28, fill_mode="constant", interpolation="nearest"
-    )
+    translation, _ = preset_settings("balanced")["augmenter"]
     return {
         "fast": {},
         "conv_muon: SGD with Nesterov's momentum, rate 0.2": {

@@ -76,7 +76,6 @@ def make_augment(augmenter, flips, random_state):
                 f"augmenter must keep the shape of a batch, {images.shape}, but made a "
                 f"{type(augmented).__name__} of shape {np.shape(augmented)}."
             )
-        augmented = np.asarray(augmented)
-        return augmented.astype(images.dtype, copy=False)
+        return np.asarray(augmented, dtype=images.dtype)
 
     return augment

@@ -2,13 +2,7 @@ from math import ceil, floor
 from numbers import Real
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    OneToOneFeatureMixin,
-    TransformerMixin,
-    _fit_context,
-    clone,
-)
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
@@ -256,9 +250,9 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         from ._fill import fill  # numba, which takes a while to load
 
         self._validate_params()  # no fit need have come before
-        # A clone takes the place of one not fitted, as nothing is to be learned here.
+        # Another takes the place of one not fitted, as nothing is to be learned here.
         is_fitted = hasattr(self, "n_features_in_")
-        estimator = self if is_fitted else clone(self)
+        estimator = self if is_fitted else RandomErasing()
         rows, found = validate_images(estimator, X, reset=not is_fitted, dtype=_DTYPES)
         area_range, aspect_range, fill_range = self._check_ranges(rows.dtype)
         height, width, channels = self._image_shape(rows, found)
