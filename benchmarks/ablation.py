@@ -97,7 +97,7 @@ def main():
 def _scores(pipeline, X, y, took):
     probabilities = pipeline.predict_proba(X)
     accuracy = accuracy_score(y, probabilities.argmax(axis=1))
-    return accuracy, log_loss(y, probabilities.astype(float)), took
+    return accuracy, log_loss(y, probabilities), took
 
 
 def _row(what, values, whole):

@@ -83,7 +83,7 @@ def main():
         probabilities = pipeline.predict_proba(test.data)
         labels = probabilities.argmax(axis=1)
         accuracy = accuracy_score(test.target, labels)
-        loss = log_loss(test.target, probabilities.astype(float))
+        loss = log_loss(test.target, probabilities)
         shirt_f1 = f1_score(test.target, labels, average=None)[shirt]
         figures.setdefault(name, []).append((accuracy, loss, shirt_f1, took))
         rows.append(_row(f"{name}, seed {seed}", figures[name][-1]))

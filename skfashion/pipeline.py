@@ -1,33 +1,40 @@
 """Pipelines ready to fit."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from skfashion.neighbors import VectorizedKNNClassifier
 from skfashion.neural_network import KerasCNNClassifier
-from skfashion.neural_network._presets import PRESETS, preset_settings
-from skfashion.preprocessing import ImageReshaper, PixelScaler, RandomErasing
+from skfashion.neural_network._presets import PRESETS, erasing_of_scaled, preset_settings
+from skfashion.preprocessing import ImageReshaper, PixelScaler
 
 __all__ = ["make_cnn_pipeline", "make_knn_pipeline"]
 
 
 def _settings(preset, architecture, random_erasing):
-    if architecture is not None:
-        if preset is not None:
-            raise ValueError(
-                f"A preset comes with its architecture: pass preset={preset!r} or architecture="
-                f"{architecture!r} only."
-            )
-        if random_erasing is None:
-            return {"architecture": architecture}
-        augmenter = RandomErasing(random_erasing, fill_range=(0, 1))
-        return {"architecture": architecture, "augmenter": augmenter}
-    if preset is not None and preset not in PRESETS:
-        raise ValueError(f"preset must be one of {list(PRESETS)} or None, got {preset!r}.")
-    return preset_settings(preset or "fast", random_erasing)
+    if architecture is None:
+        return preset_settings(preset or "fast", random_erasing)
+    if preset is not None:
+        raise ValueError(
+            f"A preset comes with its architecture: pass preset={preset!r} or architecture="
+            f"{architecture!r} only."
+        )
+    if random_erasing is None:
+        return {"architecture": architecture}
+    return {"architecture": architecture, "augmenter": erasing_of_scaled(random_erasing)}
 
 
+@validate_params(
+    {
+        "preset": [StrOptions(set(PRESETS)), None],
+        "random_erasing": [Interval(Real, 0, 1, closed="both"), None],
+    },
+    prefer_skip_nested_validation=True,
+)
 def make_cnn_pipeline(
     preset=None,
     *,
@@ -79,8 +86,8 @@ def make_cnn_pipeline(
     Raises
     ------
     ValueError
-        If there is no such preset, or two parameters contradict each other: `preset` and
-        `architecture`, or `random_erasing` and `augmenter`.
+        If there is no such preset, `random_erasing` is no probability, or two parameters
+        contradict each other: `preset` and `architecture`, or `random_erasing` and `augmenter`.
 
     Examples
     --------

@@ -103,8 +103,11 @@ def test_presets():
     assert erased["augmenter"] == "RandomErasing(fill_range=(0, 1), p=0.15)"
     moving, erasing = make_cnn_pipeline("balanced", random_erasing=0.15)["cnn"].augmenter
     assert (type(moving).__name__, erasing.p) == ("RandomTranslation", 0.15)
-    with pytest.raises(ValueError, match=r"preset must be one of \['fast', .*got 'quick'"):
-        make_cnn_pipeline("quick")
+    for wrong in ("quick", []):
+        with pytest.raises(ValueError, match=r"'preset' parameter .* must be a str among .*'fast'"):
+            make_cnn_pipeline(wrong)
+    with pytest.raises(ValueError, match=r"'random_erasing' parameter .*range \[0\.0, 1\.0\]"):
+        make_cnn_pipeline(random_erasing=2)
     with pytest.raises(ValueError, match="A preset comes with its architecture"):
         make_cnn_pipeline("fast", architecture="three_conv")
     with pytest.raises(ValueError, match="pass one of random_erasing and augmenter only"):

@@ -152,6 +152,12 @@ def test_the_largest_integers_stay_exact():
     assert set(np.unique(erased)) == {largest - 1, largest}
 
 
+def test_a_range_too_wide_to_draw_from():
+    largest = np.finfo(np.float64).max
+    with pytest.raises(ValueError, match="fill_range must be narrower"):
+        RandomErasing(1, fill_range=(-largest, largest)).augment(np.zeros((2, 9)))
+
+
 def test_seeds():
     images = np.zeros((50, 6, 6))
     fixed = RandomErasing(random_state=3)

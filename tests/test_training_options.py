@@ -134,20 +134,42 @@ def wider(images):
     return np.concatenate([images, images], axis=2)
 
 
+def not_a_number(images):
+    return np.full_like(images, np.nan)
+
+
+def an_augmenter(augment):
+    return type("Augmenter", (), {"augment": staticmethod(augment)})()
+
+
 @pytest.mark.parametrize(
     ("augmenter", "message"),
     [
         (["flip"], "augmenter must be a RandomErasing, a keras preprocessing layer.*'flip'"),
-        (type("Wider", (), {"augment": staticmethod(wider)})(), "must keep the shape of a batch"),
+        (an_augmenter(wider), "^augmenter must keep the shape of a batch"),
+        (an_augmenter(not_a_number), "^augmenter must make finite pixels"),
         (RandomErasing, "augmenter must be a RandomErasing"),
     ],
 )
 def test_augmenters_that_cannot_augment(scaled, augmenter, message):
     X, y = scaled
     cnn = KerasCNNClassifier(augmenter=augmenter, **SMALL)
-    with pytest.raises(Exception, match=message):
+    with pytest.raises(ValueError, match=message):
         cnn.fit(X, y)
     assert not hasattr(cnn, "classes_")
+
+
+def test_layers_that_cannot_be_copied_say_so(scaled):
+    import keras
+
+    class Shift(keras.layers.Layer):
+        def __init__(self, by):
+            super().__init__()
+            self.by = by
+
+    X, y = scaled
+    with pytest.raises(ValueError, match=r"augmenter cannot be used.*Shift.*get_config"):
+        KerasCNNClassifier(augmenter=Shift(1), **SMALL).fit(X, y)
 
 
 def test_a_search_reaches_the_augmenters_parameters(clothes):
@@ -277,13 +299,18 @@ def test_contradictions_say_so(scaled):
     schedule = keras.optimizers.schedules.CosineDecay(0.1, decay_steps=2)
     with pytest.raises(ValueError, match="needs a number to go up to"):
         clone(cnn).set_params(learning_rate=schedule).fit(X, y)
-    with pytest.raises(ValueError, match="set one of the two only"):
-        KerasCNNClassifier(early_stopping=True, ema_momentum=0.9, **SMALL).fit(X, y)
-    averaging = KerasCNNClassifier(ema_momentum=0.9, **SMALL)
-    with pytest.raises(ValueError, match=r"ema_momentum=0\.9 needs one fit from beginning to end"):
-        averaging.partial_fit(X, y, classes=np.arange(10))
-    with pytest.raises(ValueError, match=r"ema_momentum=0\.9 needs one fit from beginning to end"):
-        averaging.set_params(warm_start=True).fit(X, y)
+    averages = [
+        ({"ema_momentum": 0.9}, r"ema_momentum=0\.9"),
+        ({"optimizer": keras.optimizers.SGD(use_ema=True)}, "an optimizer with use_ema=True"),
+    ]
+    for settings, name in averages:
+        with pytest.raises(ValueError, match=f"{name} averages over all of them: set one"):
+            KerasCNNClassifier(early_stopping=True, **settings, **SMALL).fit(X, y)
+        averaging = KerasCNNClassifier(**settings, **SMALL)
+        with pytest.raises(ValueError, match=f"{name} needs one fit from beginning to end"):
+            averaging.partial_fit(X, y, classes=np.arange(10))
+        with pytest.raises(ValueError, match=f"{name} needs one fit from beginning to end"):
+            averaging.set_params(warm_start=True).fit(X, y)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])

@@ -20,7 +20,13 @@ def _own(augmenter, seed):
         if "seed" in config:
             config["seed"] = seed
         with building("float32", seed):  # layers within it draw their seeds while they are made
-            layer = type(augmenter).from_config(config)
+            try:
+                layer = type(augmenter).from_config(config)
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"augmenter cannot be used, as each fit takes a copy and {augmenter!r} cannot "
+                    f"be made from its own get_config(): {error}"
+                ) from error
         return lambda images: keras.ops.convert_to_numpy(layer(images, training=True))
     if isinstance(augmenter, type) or not hasattr(augmenter, "augment"):
         raise ValueError(
@@ -76,6 +82,9 @@ def make_augment(augmenter, flips, random_state):
                 f"augmenter must keep the shape of a batch, {images.shape}, but made a "
                 f"{type(augmented).__name__} of shape {np.shape(augmented)}."
             )
-        return np.asarray(augmented, dtype=images.dtype)
+        augmented = np.asarray(augmented, dtype=images.dtype)
+        if not np.isfinite(augmented).all():
+            raise ValueError("augmenter must make finite pixels, but made NaN or infinite ones.")
+        return augmented
 
     return augment

@@ -2,12 +2,10 @@
 
 from math import ceil
 
-from ._keras import load_keras
-
-keras = load_keras()
+import numpy as np
 
 
-class Batches(keras.utils.PyDataset):
+class Batches:
     """Batches of some rows of an array, cast and reshaped one at a time.
 
     Parameters
@@ -30,6 +28,11 @@ class Batches(keras.utils.PyDataset):
         From images to images, given those of each batch.
     random_state : numpy.random.RandomState or None
         Draws a new order for each epoch; None keeps the order of `subset`.
+
+    Attributes
+    ----------
+    error : Exception or None
+        What `augment` raised, if anything.
     """
 
     def __init__(
@@ -45,38 +48,62 @@ class Batches(keras.utils.PyDataset):
         augment=None,
         random_state=None,
     ):
-        super().__init__()
         self.rows = rows
         self.codes = codes
         self.weights = weights
         self.order = subset
         self.image_shape = image_shape
-        self.dtype = dtype
+        self.dtype = np.dtype(dtype)
         self.batch_size = batch_size
         self.augment = augment
         self.random_state = random_state
-        self._shuffle()
+        self.error = None
 
     def __len__(self):
         return ceil(len(self.order) / self.batch_size)
 
-    def __getitem__(self, index):
-        part = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+    def __iter__(self):
+        """Go through the batches of one epoch."""
+        if self.random_state is not None:
+            self.order = self.random_state.permutation(self.order)
+        for start in range(0, len(self.order), self.batch_size):
+            yield self._batch(self.order[start : start + self.batch_size])
+
+    def _batch(self, part):
         images = self.rows[part].reshape(-1, *self.image_shape).astype(self.dtype, copy=False)
         if self.augment is not None:
-            images = self.augment(images)
+            try:
+                images = self.augment(images)
+            except Exception as error:
+                self.error = error
+                raise
         if self.weights is None:
             return images, self.codes[part]
         return images, self.codes[part], self.weights[part]
 
-    def on_epoch_end(self):
-        self._shuffle()
+    def dataset(self):
+        """Return a ``tf.data.Dataset`` that makes batches while the network trains on others.
+
+        Not a ``keras.utils.PyDataset``, which keras makes one of with TensorFlow's automatic tuning
+        on: at the end of each epoch that often misses the signal to stop, and training stands
+        still until it next wakes up, after up to a minute.
+        """
+        import tensorflow as tf
+
+        targets = [self.codes] if self.weights is None else [self.codes, self.weights]
+        signature = (
+            tf.TensorSpec((None, *self.image_shape), self.dtype),
+            *(tf.TensorSpec((None, *values.shape[1:]), values.dtype) for values in targets),
+        )
+        untuned = tf.data.Options()
+        untuned.autotune.enabled = False
+        return (
+            tf.data.Dataset.from_generator(self.__iter__, output_signature=signature)
+            .apply(tf.data.experimental.assert_cardinality(len(self)))
+            .prefetch(2)
+            .with_options(untuned)
+        )
 
     def release(self):
         """Let go of the arrays, as TensorFlow keeps whatever it once read batches from."""
         self.rows = self.codes = self.weights = None
-
-    def _shuffle(self):
-        if self.random_state is not None:
-            # A new array: a batch of the last epoch may still be on its way in another thread.
-            self.order = self.random_state.permutation(self.order)

@@ -86,10 +86,11 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         Learning rate, above 0, or its schedule over the steps. None: the optimizer's own.
 
     learning_rate_schedule : {"constant", "cosine"}, default="constant"
-        "cosine" lets the learning rate rise from 0 to `learning_rate` in the first part of all
-        steps, `warmup`, and go down to 0 along a cosine in the others (Loshchilov and Hutter,
-        "SGDR", 2017; keras' ``CosineDecay``). Under `warm_start`, each fit begins the schedule
-        anew. :meth:`partial_fit`, which does not know when training ends, keeps the rate constant.
+        "cosine" lets the learning rate rise by the same amount a step to `learning_rate` in the
+        first part of all steps, `warmup`, and go down to 0 along a cosine in the others
+        (Loshchilov and Hutter, "SGDR", 2017; keras' ``CosineDecay``). Under `warm_start`, each fit
+        begins the schedule anew. :meth:`partial_fit`, which does not know when training ends,
+        keeps the rate constant.
 
     warmup : float, default=0.1
         Part of the steps, in [0, 1), of the rise of the "cosine" schedule.
@@ -239,7 +240,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
     _parameter_constraints = {
         "architecture": [StrOptions(set(ARCHITECTURES)), callable],
         "filters": ["array-like", None],
-        "depth": [Interval(Integral, 1, None, closed="left"), None],
+        "depth": [Interval(Integral, 0, None, closed="left"), None],
         "kernel_size": [Interval(Integral, 1, None, closed="left"), None],
         "dense_units": [Interval(Integral, 0, None, closed="left"), None],
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like", None],
@@ -362,7 +363,6 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             If the images, labels or weights are not as above, if the images are too small for
             the architecture, or if training diverges.
         """
-        self._check_combinations(goes_on=self.warm_start)
         with unchanged_on_error(self):
             go_on = self.warm_start and hasattr(self, "model_")
             rows, y = self._validate_training(X, y, go_on)
@@ -384,6 +384,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             if self.learning_rate_schedule == "cosine":
                 n_steps = self.epochs * ceil(len(subset) / self.batch_size)
             optimizer = self._begin(n_steps, go_on)
+            self._check_average(optimizer or self.model_.optimizer, goes_on=self.warm_start)
             self._run((data, subset), validation, self.epochs, optimizer)
         return self
 
@@ -425,7 +426,6 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                 "partial_fit does not support class_weight='balanced', which needs all labels: "
                 "compute the weights from them and pass class_weight as a dict."
             )
-        self._check_combinations(goes_on=True)
         with unchanged_on_error(self):
             go_on = hasattr(self, "model_")
             if classes is None and not go_on:
@@ -436,6 +436,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             training = self._weigh(self._encode(rows, y, sample_weight), y)
             self._start_drawing(go_on)
             optimizer = self._begin(None, go_on)
+            self._check_average(optimizer or self.model_.optimizer, goes_on=True)
             self._run(training, None, 1, optimizer)
         return self
 
@@ -484,17 +485,24 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
-    def _check_combinations(self, goes_on):
-        if goes_on and self.ema_momentum is not None:
+    def _check_average(self, optimizer, goes_on):
+        # Of the optimizer, as one that the user brings may average without ema_momentum.
+        if not optimizer.use_ema:
+            return
+        average = (
+            f"ema_momentum={self.ema_momentum!r}"
+            if self.ema_momentum is not None
+            else "an optimizer with use_ema=True"
+        )
+        if goes_on:
             raise ValueError(
-                f"ema_momentum={self.ema_momentum!r} needs one fit from beginning to end, as the "
-                "average takes the place of the weights then: set it to None for partial_fit and "
-                "warm_start."
+                f"{average} needs one fit from beginning to end, as the average takes the place of "
+                "the weights then: train without it where partial_fit or warm_start goes on."
             )
-        if self.early_stopping and self.ema_momentum is not None:
+        if self.early_stopping:
             raise ValueError(
-                "early_stopping=True goes back to the weights of one epoch, ema_momentum="
-                f"{self.ema_momentum!r} averages over all of them: set one of the two only."
+                f"early_stopping=True goes back to the weights of one epoch, {average} averages "
+                "over all of them: set one of the two only."
             )
 
     def _validate_training(self, X, y, go_on):

@@ -102,12 +102,12 @@ def train(model, training, validation, *, optimizer, done, epochs, patience, cal
         try:
             with new_networks_expected():
                 model.fit(
-                    training,
+                    training.dataset(),
                     initial_epoch=done,
                     epochs=done + epochs,
-                    validation_data=validation,
+                    validation_data=None if validation is None else validation.dataset(),
                     callbacks=callbacks,
-                    shuffle=False,  # keras would shuffle batches, from Python's global generator
+                    shuffle=False,  # each epoch comes in an order of its own
                     verbose=int(bool(verbose)),
                 )
         except KeyboardInterrupt:
@@ -116,6 +116,11 @@ def train(model, training, validation, *, optimizer, done, epochs, patience, cal
             model.optimizer.finalize_variable_values(model.trainable_variables)
             if best is not None:
                 best.on_train_end()
+        except Exception as error:
+            # TensorFlow turns what is raised while it asks for a batch into an error of its own.
+            if training.error not in (None, error):
+                raise training.error from None
+            raise
         finally:
             training.release()
             if validation is not None:

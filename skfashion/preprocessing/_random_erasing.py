@@ -1,4 +1,4 @@
-from math import ceil, floor
+from math import ceil, floor, isfinite
 from numbers import Real
 
 import numpy as np
@@ -294,7 +294,7 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _check_ranges(self, dtype):
         """Return area_range, aspect_range and fill_range, for images of a type."""
         lowest, highest = _limits(dtype)
-        check_range(
+        low, high = check_range(
             f"fill_range of {dtype} images",
             self.fill_range,
             within=Interval(Real, lowest, highest, closed="both"),
@@ -304,6 +304,8 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"fill_range must hold an integer for {dtype} images, got {self.fill_range!r}."
             )
+        if not isfinite(high - low):
+            raise ValueError(f"fill_range must be narrower to draw from, got {self.fill_range!r}.")
         return (
             check_range(
                 "area_range",
