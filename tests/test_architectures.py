@@ -73,6 +73,8 @@ def test_residual_networks():
     kernels = [layer.kernel.shape for layer in model.layers if hasattr(layer, "kernel")]
     assert [tuple(shape) for shape in kernels] == [
         (3, 3, 1, 16),
+        (3, 3, 16, 16),
+        (3, 3, 16, 16),
         (3, 3, 16, 64),
         (3, 3, 64, 64),
         (3, 3, 64, 64),
@@ -82,11 +84,11 @@ def test_residual_networks():
         (128, 10),
     ]
     sizes = [layer.output.shape[1] for layer in model.layers if type(layer).__name__ == "Conv2D"]
-    assert sizes == [28, 14, 14, 14, 7, 7, 7]
-    assert layers_of(model).count("BatchNormalization") == 7
+    assert sizes == [28, 28, 28, 14, 14, 14, 7, 7, 7]
+    assert layers_of(model).count("BatchNormalization") == 9
     deeper = residual((28, 28, 3), 4, filters=(4, 5), depth=3, dropout=0.5)
-    assert layers_of(deeper).count("Conv2D") == 2 + 3 * 2
-    assert layers_of(deeper).count("Add") == 3
+    assert layers_of(deeper).count("Conv2D") == 2 + 2 * 3 * 2
+    assert layers_of(deeper).count("Add") == 2 * 3
     assert layers_of(deeper).count("Dropout") == 1
     assert residual((28, 28, 1), 10, depth=0).count_params() < model.count_params()
 
@@ -95,7 +97,8 @@ def test_without_normalization_residual_blocks_begin_as_identities():
     shallow = residual((8, 8, 1), 3, filters=(4, 4), depth=0, batch_normalization=False)
     deep = residual((8, 8, 1), 3, filters=(4, 4), depth=2, batch_normalization=False)
     assert layers_of(deep).count("BatchNormalization") == 0
-    first, second, *_, last = (layer for layer in deep.layers if layer.weights)
+    first, *blocks, last = (layer for layer in deep.layers if layer.weights)
+    second = blocks[4]  # after two blocks of two convolutions
     last.kernel.assign(np.random.RandomState(1).normal(size=last.kernel.shape))
     weights = first.get_weights() + second.get_weights() + last.get_weights()
     shallow.set_weights(weights)

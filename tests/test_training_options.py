@@ -6,6 +6,7 @@ import random
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import ndimage
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import GridSearchCV
 
@@ -20,6 +21,8 @@ SMALL = {
     "random_state": 0,
     "precision": "float32",
 }
+
+WAYS = [(1, 0), (-1, 0), (0, 1), (0, -1), (2, 0), (-2, 0), (0, 2), (0, -2)]
 
 
 @pytest.fixture(scope="module")
@@ -122,12 +125,34 @@ def test_flips_mirror_training_images_and_average_predictions(scaled):
     assert_array_equal(augmented[~is_mirrored], images[~is_mirrored])
 
 
-def test_rows_that_are_no_images_are_not_mirrored():
+@pytest.mark.parametrize("flips", [False, True])
+def test_shifts_average_predictions(scaled, flips):
+    X, y = scaled
+    images = X.reshape(-1, 20, 20)
+    plain = KerasCNNClassifier(epochs=1, flips=flips, **SMALL).fit(X, y)
+    moved = [images] + [ndimage.shift(images, (0, *way), order=0) for way in WAYS]
+    expected = np.mean([plain.predict_proba(view) for view in moved], axis=0)
+    assert_allclose(plain.set_params(shifts=2).predict_proba(X), expected, rtol=1e-5)
+    moving = clone(plain).fit(X, y)
+    assert_array_equal(moving.model_.get_weights()[0], plain.model_.get_weights()[0])
+
+
+def test_shifts_beyond_the_image_see_nothing_of_it(scaled):
+    X, y = scaled
+    plain = KerasCNNClassifier(epochs=1, **SMALL).fit(X, y)
+    far = plain.predict_proba(np.zeros_like(X))
+    near = plain.set_params(shifts=19).predict_proba(X)
+    beyond = plain.set_params(shifts=22).predict_proba(X)
+    assert_allclose(beyond * 89, near * 77 + far * 12, rtol=1e-4)
+
+
+def test_rows_that_are_no_images_are_neither_mirrored_nor_moved():
     X = np.random.RandomState(0).rand(60, 5)
     y = np.arange(60) % 2
     cnn = KerasCNNClassifier(epochs=1, random_state=0)
     expected = cnn.fit(X, y).predict_proba(X)
-    assert_array_equal(cnn.set_params(flips=True).fit(X, y).predict_proba(X), expected)
+    cnn.set_params(flips=True, shifts=1)
+    assert_array_equal(cnn.fit(X, y).predict_proba(X), expected)
 
 
 def wider(images):

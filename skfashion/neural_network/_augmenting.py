@@ -1,9 +1,11 @@
-"""What training images pass through, anew in each epoch; images to predict never do."""
+"""What training images pass through, anew in each epoch, and what predictions average over."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from ._keras import building, load_keras
+
+_WAYS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 
 def _flip(images, random_state):
@@ -88,3 +90,31 @@ def make_augment(augmenter, flips, random_state):
         return augmented
 
     return augment
+
+
+def views(images, flips, shifts):
+    """Go through what predictions are averaged over.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, channels)
+        To be predicted.
+    flips : bool
+        Whether to go through the mirror images too.
+    shifts : int
+        Greatest number of pixels to move by, up, down, left and right.
+
+    Yields
+    ------
+    ndarray of shape (n, height, width, channels)
+        The images themselves first.
+    """
+    height, width = images.shape[1:3]
+    padded = np.pad(images, ((0, 0), (shifts, shifts), (shifts, shifts), (0, 0)))
+    ways = [(by * down, by * right) for by in range(1, shifts + 1) for down, right in _WAYS]
+    for down, right in [(0, 0), *ways]:
+        top, left = shifts - down, shifts - right
+        view = padded[:, top : top + height, left : left + width]
+        yield view
+        if flips:
+            yield view[:, :, ::-1]

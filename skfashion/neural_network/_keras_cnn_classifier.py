@@ -129,6 +129,12 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         both. Set on a fitted classifier, it changes predictions only. Images of height 1 are not
         mirrored; the validation accuracy in ``history_`` is that of the images as they are.
 
+    shifts : int, default=0
+        Predictions are averaged over the images as they are and moved by 1 to `shifts` pixels up,
+        down, left and right, zeros coming in, which makes them more accurate where training
+        moved images too (see `augmenter`), and takes 1 + 4 `shifts` times as long. May be set on a
+        fitted classifier. Images of height 1 are not moved.
+
     precision : {"auto", "float32", "float64", "mixed_bfloat16"}, default="auto"
         Arithmetic of the network. "mixed_bfloat16" multiplies in 16 bits and keeps weights, the
         loss and probabilities in 32: twice as fast on processors that have instructions for it.
@@ -261,6 +267,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "augmenter": [HasMethods("augment"), HasMethods("get_config"), list, tuple, None],
         "flips": ["boolean"],
+        "shifts": [Interval(Integral, 0, None, closed="left")],
         "precision": [StrOptions({"auto", *PRECISIONS})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "early_stopping": ["boolean"],
@@ -294,6 +301,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         label_smoothing=0.0,
         augmenter=None,
         flips=False,
+        shifts=0,
         precision="auto",
         class_weight=None,
         early_stopping=False,
@@ -323,6 +331,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         self.label_smoothing = label_smoothing
         self.augmenter = augmenter
         self.flips = flips
+        self.shifts = shifts
         self.precision = precision
         self.class_weight = class_weight
         self.early_stopping = early_stopping
@@ -454,6 +463,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             Each row sums to 1; columns in the order of ``classes_``. float64 where training was
             in float64, else float32.
         """
+        from ._augmenting import views
         from ._keras import new_networks_expected
 
         check_is_fitted(self)
@@ -463,10 +473,11 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             for start in range(0, len(rows), _PREDICTION_BATCH):
                 part = slice(start, start + _PREDICTION_BATCH)
                 images = rows[part].reshape(-1, *self.image_shape_).astype(self._dtype, copy=False)
-                probabilities[part] = self.model_.predict_on_batch(images)
-                if self._mirrored():
-                    probabilities[part] += self.model_.predict_on_batch(images[:, :, ::-1])
-                    probabilities[part] /= 2
+                predicted = [
+                    self.model_.predict_on_batch(view)
+                    for view in views(images, self._mirrored(), self._moved())
+                ]
+                probabilities[part] = np.mean(predicted, axis=0)
         return probabilities
 
     def predict(self, X):
@@ -517,6 +528,9 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
 
     def _mirrored(self):
         return self.flips and self.image_shape_[0] > 1
+
+    def _moved(self):
+        return self.shifts if self.image_shape_[0] > 1 else 0
 
     def _set_classes(self, classes, go_on):
         if not go_on:

@@ -26,12 +26,13 @@ def residual(
 ):
     """Residual network for small images, most of it at half their size or less.
 
-    A convolution of few filters sees the whole image; each further stage halves the size by a
-    convolution of stride 2 and goes on with residual blocks of two convolutions each (He et al.,
-    "Deep residual learning for image recognition", 2016). All are 3 x 3, padded and normalized;
-    the mean over the image of what is left goes to the classes. 455,000 parameters and 34 million
-    multiply-adds for 28 x 28 gray images of ten classes. At full size a filter costs processors
-    four times as much as after one halving, mostly for going through memory, hence the few.
+    Stages of one convolution and some residual blocks of two convolutions each (He et al., "Deep
+    residual learning for image recognition", 2016), the first at the size of the image, each
+    further one at half the size of the one before, by a convolution of stride 2. All are 3 x 3,
+    padded and normalized; the mean over the image of what is left goes to the classes. 460,000
+    parameters and 38 million multiply-adds for 28 x 28 gray images of ten classes. At full size a
+    filter costs processors four times as much as after one halving, mostly for going through
+    memory, hence the few.
 
     Parameters
     ----------
@@ -40,8 +41,7 @@ def residual(
     n_classes : int
         Number of outputs.
     filters : sequence of int, default=(16, 64, 128)
-        Filters of the convolution at full size, then of each stage; its length is the number of
-        stages and one.
+        Filters of each stage; its length is the number of stages.
     depth : int, default=1
         Residual blocks in each stage.
     dropout : float, default=0.0
@@ -66,7 +66,7 @@ def residual(
     --------
     >>> from skfashion.neural_network import residual
     >>> residual((28, 28, 1), 10).count_params()
-    455386
+    460122
     """
     _check_options(filters, depth, dropout)
     layers = load_keras().layers
@@ -88,10 +88,9 @@ def residual(
     def activated(x):
         return layers.Activation("relu")(x)
 
-    inputs = load_keras().Input(input_shape)
-    x = activated(convolved(inputs, filters[0]))
-    for n_filters in filters[1:]:
-        x = activated(convolved(x, n_filters, strides=2))
+    x = inputs = load_keras().Input(input_shape)
+    for stage, n_filters in enumerate(filters):
+        x = activated(convolved(x, n_filters, strides=2 if stage else 1))
         for _ in range(depth):
             branch = convolved(activated(convolved(x, n_filters)), n_filters, first=False)
             x = activated(layers.Add()([x, branch]))
