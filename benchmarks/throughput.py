@@ -36,7 +36,7 @@ def train_plain(X, y, epochs):
     assert all(type(layer).__module__.startswith("keras.") for layer in model.layers)
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy")
     images = (X.astype("float32") / 255).reshape(-1, 28, 28, 1)
-    model.fit(images, y, batch_size=preset["batch_size"], epochs=epochs, verbose=0)
+    model.fit(images, y, batch_size=256, epochs=epochs, verbose=0)
 
 
 def train_ours(X, y, **parameters):

@@ -316,6 +316,25 @@ def test_an_error_puts_the_optimizer_back(scaled):
     assert cnn.set_params(learning_rate=0.01).fit(X, y).n_iter_ == 2
 
 
+@pytest.mark.parametrize(
+    ("n_images", "steps"), [(1, 1), (16, 1), (300, 19), (640, 32), (8192, 32), (60_000, 235)]
+)
+def test_automatic_batches(n_images, steps):
+    batch_size = KerasCNNClassifier(batch_size="auto")._images_a_step(n_images)
+    assert -(-n_images // batch_size) == steps
+    assert KerasCNNClassifier(batch_size=7)._images_a_step(n_images) == 7
+
+
+def test_automatic_batches_go_by_the_images_trained_on(scaled):
+    X, y = scaled
+    cnn = KerasCNNClassifier(epochs=1, batch_size="auto", learning_rate_schedule="cosine", **SMALL)
+    cnn.fit(X, y)
+    steps = -(-len(y) // 16)
+    assert cnn.model_.optimizer.iterations == cnn._n_steps == steps
+    cnn.fit(X, y, sample_weight=np.arange(len(y)) < 48)
+    assert cnn.model_.optimizer.iterations == cnn._n_steps == 3
+
+
 def test_contradictions_say_so(scaled):
     import keras
 

@@ -74,8 +74,9 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
     epochs : int, default=20
         Number of passes over the training images.
 
-    batch_size : int, default=128
-        Number of images for one step of the optimizer.
+    batch_size : int or "auto", default=128
+        Number of images for one step of the optimizer. "auto": 256, but less for fewer than 8,192
+        images, so that an epoch has 32 steps; at least 16.
 
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         Name of a keras optimizer, or one whose class and settings each fit takes for a new one;
@@ -252,7 +253,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like", None],
         "batch_normalization": ["boolean", None],
         "epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "optimizer": [str, HasMethods("get_config")],
         "learning_rate": [
             Interval(Real, 0, None, closed="neither"),
@@ -391,7 +392,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                 validation = (encoded, held_out)
             n_steps = None
             if self.learning_rate_schedule == "cosine":
-                n_steps = self.epochs * ceil(len(subset) / self.batch_size)
+                n_steps = self.epochs * ceil(len(subset) / self._images_a_step(len(subset)))
             optimizer = self._begin(n_steps, go_on)
             self._check_average(optimizer or self.model_.optimizer, goes_on=self.warm_start)
             self._run((data, subset), validation, self.epochs, optimizer)
@@ -526,6 +527,11 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             self._dtype = "float64" if self.precision_ == "float64" else "float32"
         return rows, y
 
+    def _images_a_step(self, n_images):
+        if self.batch_size == "auto":
+            return min(max(n_images // 32, 16), 256)
+        return self.batch_size
+
     def _mirrored(self):
         return self.flips and self.image_shape_[0] > 1
 
@@ -649,7 +655,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                 subset,
                 image_shape=self.image_shape_,
                 dtype=self._dtype,
-                batch_size=self.batch_size,
+                batch_size=self._images_a_step(len(training[1])),
                 **drawing,
             )
 

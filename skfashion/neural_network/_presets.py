@@ -6,7 +6,7 @@ from ._keras import load_keras
 
 _SHARED = {
     "architecture": "residual",
-    "batch_size": 256,
+    "batch_size": "auto",
     "optimizer": "conv_muon",
     "learning_rate": 0.04,
     "learning_rate_schedule": "cosine",
