@@ -141,7 +141,7 @@ def test_the_fused_normalization_is_that_of_keras(precision):
 def test_conv_muon_orthogonalizes_kernels_and_keeps_their_norm():
     from skfashion.neural_network._muon import ConvMuon
 
-    model = residual((8, 8, 1), 3, filters=(4, 8))
+    model = residual((8, 8, 1), 3, filters=(4, 8), depth=0)
     kernel, dense = model.layers[4].kernel, model.layers[-1].kernel
     optimizer = ConvMuon(0.1, momentum=0.5)
     optimizer.build([kernel, dense])
