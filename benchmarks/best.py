@@ -3,7 +3,7 @@
 Trained on all 60,000 images, once a seed; the settings were found on 10,000 of these held out. The
 test images are classified after all training, by the weights as they were after every tenth epoch
 (the learning rate still high in all but the last) and by the mean of the probabilities of
-several networks. A seed takes about an hour; its outcome is kept in benchmarks/cache, so that
+several networks. A seed takes up to two hours; its outcome is kept in benchmarks/cache, so that
 what is interrupted goes on with the next seed. Name seeds to train these only.
 """
 

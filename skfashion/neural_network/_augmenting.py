@@ -110,7 +110,9 @@ def views(images, flips, shifts):
         The images themselves first.
     """
     height, width = images.shape[1:3]
-    padded = np.pad(images, ((0, 0), (shifts, shifts), (shifts, shifts), (0, 0)))
+    padded = images
+    if shifts:  # else a copy for nothing, in every prediction
+        padded = np.pad(images, ((0, 0), (shifts, shifts), (shifts, shifts), (0, 0)))
     ways = [(by * down, by * right) for by in range(1, shifts + 1) for down, right in _WAYS]
     for down, right in [(0, 0), *ways]:
         top, left = shifts - down, shifts - right
