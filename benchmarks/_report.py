@@ -90,13 +90,17 @@ def compare(what, peer, ours, *, unit, target=None):
     factor = 1000 if unit == "ms" else 1
     ratio = median(ours) / median(peer)
     ratios = [b / a for a, b in zip(peer, ours, strict=True)]
-    verdict = "" if target is None else f"<= {target:g}: {'met' if ratio <= target else 'MISSED'}"
     return (
         what,
         *(f"{_spread([value * factor for value in values])} {unit}" for values in (peer, ours)),
         f"**{ratio:.3f}** ({min(ratios):.3f} to {max(ratios):.3f})",
-        verdict,
+        "" if target is None else verdict(f"<= {target:g}", ratio <= target),
     )
+
+
+def verdict(target, met):
+    """Return the cell that says whether a target was met."""
+    return f"{target}: {'met' if met else 'MISSED'}"
 
 
 def _spread(values):

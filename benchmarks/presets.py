@@ -10,7 +10,7 @@ preset "best" is in best.md.
 import time
 
 import numpy as np
-from _report import arguments, header, table, write
+from _report import arguments, header, table, verdict, write
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import train_test_split
 
@@ -111,7 +111,7 @@ def main():
             _, accuracy, part = PRESETS[name]
             mean = np.mean(figures, axis=0)
             met = mean[0] >= accuracy and mean[3] <= part
-            target = f">= {accuracy} in <= {part:g}: {'met' if met else 'MISSED'}"
+            target = verdict(f">= {accuracy} in <= {part:g}", met)
             rows.append(_row(f"**{name}, mean**", mean, target))
     parts.append(table(COLUMNS, rows))
     print("", parts[-1], sep="\n\n")

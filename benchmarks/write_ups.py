@@ -13,7 +13,7 @@ training. B is in write_up_b.md.
 import time
 
 import numpy as np
-from _report import arguments, header, table, write
+from _report import arguments, header, table, verdict, write
 from sklearn.metrics import accuracy_score, classification_report, f1_score, log_loss
 from sklearn.model_selection import train_test_split
 
@@ -95,11 +95,11 @@ def main():
     for name, values in figures.items():
         *_, published, accuracy, loss = SYSTEMS[name]
         mean = np.mean(values, axis=0)
-        met = "met" if mean[0] >= accuracy and mean[1] <= loss else "MISSED"
+        met = mean[0] >= accuracy and mean[1] <= loss
         target = f">= {accuracy}" + (f", loss <= {loss}" if loss < np.inf else "")
         if len(values) > 1:
             rows.append(_row(f"{name}, highest - lowest", np.ptp(values, axis=0)))
-        rows.append(_row(f"**{name}, mean**", mean, published, f"{target}: {met}"))
+        rows.append(_row(f"**{name}, mean**", mean, published, verdict(target, met)))
     parts += [table(COLUMNS, rows), *reports]
     print("", *parts[1:], sep="\n\n")
     if not options.trial:
