@@ -205,10 +205,9 @@ def make_model(keras, architecture, input_shape, n_classes, options):
     try:
         inspect.signature(architecture).bind(input_shape, n_classes, **options)
     except TypeError as error:
-        asked = {option: value for option, value in options.items() if option != "shrink"}
         raise ValueError(
             f"The architecture {name} was asked for with input_shape, n_classes and the options "
-            f"{asked}, which its signature does not take: {error}."
+            f"{options}, which its signature does not take: {error}."
         ) from error
     try:
         model = architecture(input_shape, n_classes, **options)

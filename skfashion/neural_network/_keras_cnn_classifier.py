@@ -1,5 +1,5 @@
 import copy
-from functools import partial
+from functools import partial, update_wrapper
 from math import ceil
 from numbers import Integral, Real
 
@@ -615,8 +615,11 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         options = {name: value for name, value in options.items() if value is not None}
         architecture = self.architecture
         if not callable(architecture):
-            architecture = ARCHITECTURES[architecture]
-            options["shrink"] = self._from_rows
+            # Bound, not among the options, which are the user's.
+            architecture = update_wrapper(
+                partial(ARCHITECTURES[architecture], shrink=self._from_rows),
+                ARCHITECTURES[architecture],
+            )
         self._n_steps = n_steps
         seed = self._random_state.randint(_MAX_SEED)
         with building(self.precision_, seed) as keras:
