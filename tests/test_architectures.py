@@ -91,6 +91,8 @@ def test_residual_networks():
     assert layers_of(deeper).count("Add") == 2 * 3
     assert layers_of(deeper).count("Dropout") == 1
     assert residual((28, 28, 1), 10, depth=0).count_params() < model.count_params()
+    uneven = residual((28, 28, 1), 10, filters=(4, 5), depth=(0, 2))
+    assert [layer.filters for layer in uneven.layers if hasattr(layer, "filters")] == [4] + [5] * 5
 
 
 def test_without_normalization_residual_blocks_begin_as_identities():
@@ -187,7 +189,9 @@ def test_bad_options_are_named(options, message):
     [
         ({"filters": ()}, "filters must be integers above 0"),
         ({"filters": (16, 0)}, r"got \(16, 0\)"),
-        ({"depth": -1}, "depth must be an integer of at least 0, got -1"),
+        ({"depth": -1}, "depth must be one integer of at least 0.*got -1"),
+        ({"depth": (1, 2)}, r"or one for each of the 3 stages, got \(1, 2\)"),
+        ({"depth": (1, 2, 0.5)}, r"got \(1, 2, 0.5\)"),
         ({"dropout": (0.1, 0.1)}, "dropout must be one rate"),
     ],
 )

@@ -56,8 +56,9 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         Filters of each convolution, or of each stage of "residual". None, here and in the five
         below: as the architecture has it.
 
-    depth : int or None, default=None
-        Residual blocks in each stage of "residual"; no other built-in architecture has it.
+    depth : int, sequence of int or None, default=None
+        Residual blocks in each stage of "residual", or one number for each; no other built-in
+        architecture has it.
 
     kernel_size : int or None, default=None
         Side of the convolution kernels in pixels. Not an option of "residual".
@@ -247,7 +248,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
     _parameter_constraints = {
         "architecture": [StrOptions(set(ARCHITECTURES)), callable],
         "filters": ["array-like", None],
-        "depth": [Interval(Integral, 0, None, closed="left"), None],
+        "depth": [Interval(Integral, 0, None, closed="left"), "array-like", None],
         "kernel_size": [Interval(Integral, 1, None, closed="left"), None],
         "dense_units": [Interval(Integral, 0, None, closed="left"), None],
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like", None],

@@ -20,7 +20,7 @@ PRESETS = {
     "fast": {**_SHARED, "epochs": 4, "erasing": None, "translation": None},
     "balanced": {
         **_SHARED,
-        "depth": 2,
+        "depth": (1, 2, 2),
         "learning_rate": 0.03,
         "epochs": 11,
         "erasing": 0.25,
@@ -28,9 +28,9 @@ PRESETS = {
     },
     "best": {
         **_SHARED,
-        "depth": 2,
+        "depth": (1, 2, 2),
         "learning_rate": 0.03,
-        "epochs": 120,
+        "epochs": 100,
         "shifts": 1,
         "erasing": 0.5,
         "translation": 2.5 / 28,

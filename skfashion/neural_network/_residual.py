@@ -5,11 +5,19 @@ from numbers import Integral, Real
 from ._keras import load_keras
 
 
-def _check_options(filters, depth, dropout):
+def _depths(depth, n_stages):
+    depths = (depth,) * n_stages if isinstance(depth, Integral) else tuple(depth)
+    if len(depths) != n_stages or not all(isinstance(n, Integral) and n >= 0 for n in depths):
+        raise ValueError(
+            "depth must be one integer of at least 0, or one for each of the "
+            f"{n_stages} stages, got {depth!r}."
+        )
+    return depths
+
+
+def _check_options(filters, dropout):
     if not len(filters) or not all(isinstance(n, Integral) and n > 0 for n in filters):
         raise ValueError(f"filters must be integers above 0, one a stage; got {filters!r}.")
-    if not isinstance(depth, Integral) or depth < 0:
-        raise ValueError(f"depth must be an integer of at least 0, got {depth!r}.")
     if not isinstance(dropout, Real) or not 0 <= dropout < 1:
         raise ValueError(f"dropout must be one rate of at least 0 and below 1, got {dropout!r}.")
 
@@ -42,8 +50,8 @@ def residual(
         Number of outputs.
     filters : sequence of int, default=(16, 64, 128)
         Filters of each stage; its length is the number of stages.
-    depth : int, default=1
-        Residual blocks in each stage.
+    depth : int or sequence of int, default=1
+        Residual blocks in each stage, or one number for each.
     dropout : float, default=0.0
         Rate, in [0, 1), before the classes.
     batch_normalization : bool, default=True
@@ -68,7 +76,8 @@ def residual(
     >>> residual((28, 28, 1), 10).count_params()
     460122
     """
-    _check_options(filters, depth, dropout)
+    _check_options(filters, dropout)
+    depths = _depths(depth, len(filters))
     layers = load_keras().layers
     from ._layers import BatchNormalization
 
@@ -89,9 +98,9 @@ def residual(
         return layers.Activation("relu")(x)
 
     x = inputs = load_keras().Input(input_shape)
-    for stage, n_filters in enumerate(filters):
+    for stage, (n_filters, n_blocks) in enumerate(zip(filters, depths, strict=True)):
         x = activated(convolved(x, n_filters, strides=2 if stage else 1))
-        for _ in range(depth):
+        for _ in range(n_blocks):
             branch = convolved(activated(convolved(x, n_filters)), n_filters, first=False)
             x = activated(layers.Add()([x, branch]))
     x = layers.GlobalAveragePooling2D()(x)
