@@ -51,7 +51,7 @@ def without():
         "on: random erasing, 0.25": {"random_erasing": 0.25},
         "on: moves by a pixel": {"augmenter": translation},
         "on: dropout, 0.2": {"dropout": 0.2},
-        "on: a second residual block in both later stages": {"depth": (1, 2, 2)},
+        "on: a second residual block in both later stages": {"depth": 2},
     }
 
 

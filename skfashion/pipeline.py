@@ -105,6 +105,10 @@ def make_cnn_pipeline(
         raise ValueError(
             "random_erasing sets the augmenter: pass one of random_erasing and augmenter only."
         )
+    if isinstance(random_erasing, bool):  # a number to scikit-learn, but meant as a switch
+        raise ValueError(
+            f"random_erasing is a probability, such as 0.15, or None; got {random_erasing}."
+        )
     settings = _settings(preset, architecture, random_erasing)
     return Pipeline(
         [

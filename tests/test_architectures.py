@@ -87,12 +87,10 @@ def test_residual_networks():
     assert sizes == [28, 28, 28, 14, 14, 14, 7, 7, 7]
     assert layers_of(model).count("BatchNormalization") == 9
     deeper = residual((28, 28, 3), 4, filters=(4, 5), depth=3, dropout=0.5)
-    assert layers_of(deeper).count("Conv2D") == 2 + 2 * 3 * 2
-    assert layers_of(deeper).count("Add") == 2 * 3
+    assert layers_of(deeper).count("Conv2D") == 2 + 2 * (1 + 3)
+    assert layers_of(deeper).count("Add") == 1 + 3
     assert layers_of(deeper).count("Dropout") == 1
     assert residual((28, 28, 1), 10, depth=0).count_params() < model.count_params()
-    uneven = residual((28, 28, 1), 10, filters=(4, 5), depth=(0, 2))
-    assert [layer.filters for layer in uneven.layers if hasattr(layer, "filters")] == [4] + [5] * 5
 
 
 def test_without_normalization_residual_blocks_begin_as_identities():
@@ -100,7 +98,7 @@ def test_without_normalization_residual_blocks_begin_as_identities():
     deep = residual((8, 8, 1), 3, filters=(4, 4), depth=2, batch_normalization=False)
     assert layers_of(deep).count("BatchNormalization") == 0
     first, *blocks, last = (layer for layer in deep.layers if layer.weights)
-    second = blocks[4]  # after two blocks of two convolutions
+    second = blocks[2]  # after a block of two convolutions
     last.kernel.assign(np.random.RandomState(1).normal(size=last.kernel.shape))
     weights = first.get_weights() + second.get_weights() + last.get_weights()
     shallow.set_weights(weights)
@@ -175,29 +173,48 @@ def test_rows_of_any_length_are_taken(name, n_features):
     [
         ({"dropout": (0.1, 0.2)}, r"one for each .* \(4 here\).*got \(0.1, 0.2\)"),
         ({"dropout": (0.1, 0.2, 0.3, 1)}, "below 1"),
-        ({"filters": ()}, "filters must be integers above 0"),
-        ({"filters": (32, 0)}, r"got \(32, 0\)"),
+        ({"dropout": None}, "got None"),
+        ({"dropout": "0.5"}, "got '0.5'"),
     ],
 )
 def test_bad_options_are_named(options, message):
     with pytest.raises(ValueError, match=message):
-        ARCHITECTURES["three_conv_dropout"]((28, 28, 1), 10, **options)
+        ARCHITECTURES["three_conv"]((28, 28, 1), 10, **options)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"filters": ()}, "filters must be integers above 0"),
-        ({"filters": (16, 0)}, r"got \(16, 0\)"),
-        ({"depth": -1}, "depth must be one integer of at least 0.*got -1"),
-        ({"depth": (1, 2)}, r"or one for each of the 3 stages, got \(1, 2\)"),
-        ({"depth": (1, 2, 0.5)}, r"got \(1, 2, 0.5\)"),
+        ({"depth": -1}, "depth must be an integer of at least 0, got -1"),
+        ({"depth": (1, 2)}, r"depth must be an integer of at least 0, got \(1, 2\)"),
         ({"dropout": (0.1, 0.1)}, "dropout must be one rate"),
     ],
 )
 def test_bad_options_of_residual_networks_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         residual((28, 28, 1), 10, **options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (((28, 28), 10), r"\(height, width, channels\), such as \(28, 28, 1\).*got \(28, 28\)"),
+        (((0, 28, 1), 10), r"input_shape must be three integers above 0"),
+        ((28, 10), "input_shape must be three integers above 0.*got 28"),
+        (((28, 28, 1), 0), "n_classes must be an integer above 0, got 0"),
+    ],
+)
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_what_is_no_image_and_no_number_of_classes_is_named(name, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ARCHITECTURES[name](*arguments)
+
+
+@pytest.mark.parametrize("filters", [(), (32, 0), 8, "32", (32, 6.5), ((32, 64), (32, 64))])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_what_are_no_filters_is_named(name, filters):
+    with pytest.raises(ValueError, match="filters must be a sequence of integers above 0"):
+        ARCHITECTURES[name]((28, 28, 1), 10, filters=filters)
 
 
 def small_network(input_shape, n_classes, *, units=8, activation="softmax"):

@@ -108,6 +108,8 @@ def test_presets():
             make_cnn_pipeline(wrong)
     with pytest.raises(ValueError, match=r"'random_erasing' parameter .*range \[0\.0, 1\.0\]"):
         make_cnn_pipeline(random_erasing=2)
+    with pytest.raises(ValueError, match=r"random_erasing is a probability.*got True"):
+        make_cnn_pipeline(random_erasing=True)
     with pytest.raises(ValueError, match="A preset comes with its architecture"):
         make_cnn_pipeline("fast", architecture="three_conv")
     with pytest.raises(ValueError, match="pass one of random_erasing and augmenter only"):

@@ -156,6 +156,8 @@ def test_a_range_too_wide_to_draw_from():
     largest = np.finfo(np.float64).max
     with pytest.raises(ValueError, match="fill_range must be narrower"):
         RandomErasing(1, fill_range=(-largest, largest)).augment(np.zeros((2, 9)))
+    with pytest.raises(ValueError, match=r"fill_range of float32 images .*got \(0, 1e\+39\)"):
+        RandomErasing(1, fill_range=(0, 1e39)).augment(np.zeros((2, 9), dtype=np.float32))
 
 
 def test_seeds():

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import ndimage
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import GridSearchCV
+from sklearn.utils import check_random_state
 
 from skfashion import KerasCNNClassifier, RandomErasing, make_cnn_pipeline
 from skfashion.neural_network import _precision
@@ -71,6 +72,22 @@ def test_erasing_is_drawn_anew_in_each_epoch_and_repeats_with_the_seed():
     assert_array_equal(again(images), second)
     assert erasing.random_state == 7
     assert not images.any()
+
+
+def test_an_object_of_ones_own_draws_from_the_seed_too():
+    class Noise:
+        random_state = None
+
+        def augment(self, images):
+            return images + check_random_state(self.random_state).random_sample(images.shape)
+
+    noise, images = Noise(), np.zeros((5, 4, 4, 1))
+    first, again, other = (
+        make_augment(noise, False, np.random.RandomState(seed))(images) for seed in (0, 0, 1)
+    )
+    assert_array_equal(first, again)
+    assert (first != other).all()
+    assert noise.random_state is None
 
 
 def test_keras_layers_and_lists(scaled):
@@ -137,13 +154,26 @@ def test_shifts_average_predictions(scaled, flips):
     assert_array_equal(moving.model_.get_weights()[0], plain.model_.get_weights()[0])
 
 
-def test_shifts_beyond_the_image_see_nothing_of_it(scaled):
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"shifts": -1}, "'shifts' parameter .* must be an int in the range"),
+        ({"shifts": 1.5}, "'shifts' parameter .* must be an int in the range"),
+        (
+            {"shifts": 20},
+            "shifts must be less than the sides of the images, 20 x 20 .*got 20",
+        ),
+        ({"flips": "no"}, "'flips' parameter .* must be an instance of"),
+    ],
+)
+def test_what_predictions_cannot_average_over_is_named(scaled, settings, message):
     X, y = scaled
-    plain = KerasCNNClassifier(epochs=1, **SMALL).fit(X, y)
-    far = plain.predict_proba(np.zeros_like(X))
-    near = plain.set_params(shifts=19).predict_proba(X)
-    beyond = plain.set_params(shifts=22).predict_proba(X)
-    assert_allclose(beyond * 89, near * 77 + far * 12, rtol=1e-4)
+    cnn = KerasCNNClassifier(epochs=1, **SMALL)
+    with pytest.raises(ValueError, match=message):
+        clone(cnn).set_params(**settings).fit(X, y)
+    cnn.fit(X, y).set_params(**settings)
+    with pytest.raises(ValueError, match=message):
+        cnn.predict(X)
 
 
 def test_rows_that_are_no_images_are_neither_mirrored_nor_moved():

@@ -1,14 +1,17 @@
 """The networks of the four write-ups, as plain functions that return a keras model."""
 
-from numbers import Integral, Real
+from numbers import Real
 
+import numpy as np
+
+from ._checking import check_network
 from ._keras import load_keras
 from ._residual import residual
 
 
 def _rates(dropout, n_places):
-    rates = (dropout,) * n_places if isinstance(dropout, Real) else tuple(dropout)
-    if len(rates) != n_places or not all(0 <= rate < 1 for rate in rates):
+    rates = tuple(dropout) if np.ndim(dropout) == 1 else (dropout,) * n_places
+    if len(rates) != n_places or not all(isinstance(r, Real) and 0 <= r < 1 for r in rates):
         raise ValueError(
             "dropout must be one rate, or one for each convolution and hidden dense layer "
             f"({n_places} here), each at least 0 and below 1; got {dropout!r}."
@@ -41,18 +44,22 @@ def _convolutional_network(
     shrink,
     padded,
     pool_last=True,
+    own_rates=None,
 ):
     """Stack [convolution, pooling, dropout] blocks under a dense classifier.
 
-    An axis of length 1 is no axis: kernels and pools have length 1 along it.
+    An axis of length 1 is no axis: kernels and pools have length 1 along it. Where `dropout` is
+    None, `own_rates` are those after each block, after the last and after the dense layer.
     """
     keras = load_keras()
     layers = keras.layers
-    if not len(filters) or not all(isinstance(n, Integral) and n > 0 for n in filters):
-        raise ValueError(f"filters must be integers above 0, one a convolution; got {filters!r}.")
+    check_network(input_shape, n_classes, filters)
     pooled = [pool_last or i < len(filters) - 1 for i in range(len(filters))]
     if not shrink:
         _check_image_size(input_shape, kernel_size, pooled, padded)
+    if dropout is None and own_rates is not None:
+        each, last, dense = own_rates
+        dropout = [each] * (len(filters) - 1) + [last] + [dense] * bool(dense_units)
     rates = _rates(dropout, len(filters) + bool(dense_units))
 
     def cut(size, x):
@@ -199,8 +206,6 @@ def three_conv_dropout(
     >>> three_conv_dropout((28, 28, 1), 10).count_params()
     241546
     """
-    if dropout is None:
-        dropout = [0.25] * (len(filters) - 1) + [0.4] + [0.3] * bool(dense_units)
     return _convolutional_network(
         input_shape,
         n_classes,
@@ -211,6 +216,7 @@ def three_conv_dropout(
         batch_normalization=batch_normalization,
         shrink=shrink,
         padded=True,
+        own_rates=(0.25, 0.4, 0.3),
     )
 
 
@@ -333,8 +339,6 @@ def one_conv_dropout(
     >>> one_conv_dropout((28, 28, 1), 10).count_params()
     347114
     """
-    if dropout is None:
-        dropout = [0.25] * len(filters) + [0.0] * bool(dense_units)
     return _convolutional_network(
         input_shape,
         n_classes,
@@ -345,6 +349,7 @@ def one_conv_dropout(
         batch_normalization=batch_normalization,
         shrink=shrink,
         padded=False,
+        own_rates=(0.25, 0.25, 0.0),
     )
 
 

@@ -1,7 +1,7 @@
 """What training images pass through, anew in each epoch, and what predictions average over."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 
 from ._keras import building, load_keras
 
@@ -36,8 +36,8 @@ def _own(augmenter, seed):
             f"got {augmenter!r}."
         )
     augmenter = clone(augmenter, safe=False)
-    if isinstance(augmenter, BaseEstimator) and "random_state" in augmenter.get_params():
-        augmenter.set_params(random_state=np.random.RandomState(seed))
+    if hasattr(augmenter, "random_state"):
+        augmenter.random_state = np.random.RandomState(seed)
     return augmenter.augment
 
 

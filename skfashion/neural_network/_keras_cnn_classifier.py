@@ -6,7 +6,12 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -56,9 +61,9 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         Filters of each convolution, or of each stage of "residual". None, here and in the five
         below: as the architecture has it.
 
-    depth : int, sequence of int or None, default=None
-        Residual blocks in each stage of "residual", or one number for each; no other built-in
-        architecture has it.
+    depth : int or None, default=None
+        Residual blocks in each stage of "residual", never more than one in the first; no other
+        built-in architecture has it.
 
     kernel_size : int or None, default=None
         Side of the convolution kernels in pixels. Not an option of "residual".
@@ -76,8 +81,8 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         Number of passes over the training images.
 
     batch_size : int or "auto", default=128
-        Number of images for one step of the optimizer. "auto": 256, but less for fewer than 8,192
-        images, so that an epoch has 32 steps; at least 16.
+        Number of images for one step of the optimizer. "auto": a 32nd part of the images, but at
+        least 16 and at most 256.
 
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         Name of a keras optimizer, or one whose class and settings each fit takes for a new one;
@@ -119,11 +124,13 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
 
     augmenter : RandomErasing, keras.layers.Layer, list of them or None, default=None
         What training images pass through, anew in each epoch; images to predict and validation
-        images never do: a :class:`~skfashion.preprocessing.RandomErasing`, any other object with
-        a method ``augment(images)``, a preprocessing layer of keras such as
-        ``RandomTranslation``, or several, one after the other. Each fit takes copies, whose
-        seeds come from `random_state`. A search reaches the parameters of a single one, as in
-        ``augmenter__p``.
+        images never do: a :class:`~skfashion.preprocessing.RandomErasing` (with
+        ``fill_range=(0, 1)`` for pixels in [0, 1]), any other object with a method
+        ``augment(images)``, a preprocessing layer of keras such as ``RandomTranslation``, or
+        several, one after the other. Each fit takes copies. Layers, and objects that have a
+        ``random_state``, draw from seeds that come from the classifier's; what any other object
+        draws from begins each fit, and each :meth:`partial_fit`, as it was given. A search reaches
+        the parameters of a single one, as in ``augmenter__p``.
 
     flips : bool, default=False
         Whether an image and its mirror image are the same to the network: half of the training
@@ -248,7 +255,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
     _parameter_constraints = {
         "architecture": [StrOptions(set(ARCHITECTURES)), callable],
         "filters": ["array-like", None],
-        "depth": [Interval(Integral, 0, None, closed="left"), "array-like", None],
+        "depth": [Interval(Integral, 0, None, closed="left"), None],
         "kernel_size": [Interval(Integral, 1, None, closed="left"), None],
         "dense_units": [Interval(Integral, 0, None, closed="left"), None],
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like", None],
@@ -464,11 +471,18 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n, n_classes)
             Each row sums to 1; columns in the order of ``classes_``. float64 where training was
             in float64, else float32.
+
+        Raises
+        ------
+        ValueError
+            If the images are not those that the network was trained for, or `flips` or `shifts`
+            was set to what cannot be used.
         """
         from ._augmenting import views
         from ._keras import new_networks_expected
 
         check_is_fitted(self)
+        self._check_views()
         rows, _ = validate_images(self, X, reset=False)
         probabilities = np.empty((len(rows), self.n_classes_), dtype=self._dtype)
         with new_networks_expected():
@@ -526,12 +540,28 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             self._from_rows = image_shape is None
             self.precision_ = choose_precision(self.precision, rows.dtype)
             self._dtype = "float64" if self.precision_ == "float64" else "float32"
+        self._check_views()
         return rows, y
 
     def _images_a_step(self, n_images):
         if self.batch_size == "auto":
             return min(max(n_images // 32, 16), 256)
         return self.batch_size
+
+    def _check_views(self):
+        # Before predictions too, as these two may have been set since training.
+        names = ("flips", "shifts")
+        validate_parameter_constraints(
+            {name: self._parameter_constraints[name] for name in names},
+            {name: getattr(self, name) for name in names},
+            caller_name=type(self).__name__,
+        )
+        height, width, _ = self.image_shape_
+        if self._moved() and self.shifts >= min(height, width):
+            raise ValueError(
+                f"shifts must be less than the sides of the images, {height} x {width} pixels; got "
+                f"{self.shifts}."
+            )
 
     def _mirrored(self):
         return self.flips and self.image_shape_[0] > 1

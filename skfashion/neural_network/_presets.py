@@ -20,7 +20,7 @@ PRESETS = {
     "fast": {**_SHARED, "epochs": 4, "erasing": None, "translation": None},
     "balanced": {
         **_SHARED,
-        "depth": (1, 2, 2),
+        "depth": 2,
         "learning_rate": 0.03,
         "epochs": 11,
         "erasing": 0.25,
@@ -28,7 +28,7 @@ PRESETS = {
     },
     "best": {
         **_SHARED,
-        "depth": (1, 2, 2),
+        "depth": 2,
         "learning_rate": 0.03,
         "epochs": 100,
         "shifts": 1,

@@ -2,22 +2,13 @@
 
 from numbers import Integral, Real
 
+from ._checking import check_network
 from ._keras import load_keras
 
 
-def _depths(depth, n_stages):
-    depths = (depth,) * n_stages if isinstance(depth, Integral) else tuple(depth)
-    if len(depths) != n_stages or not all(isinstance(n, Integral) and n >= 0 for n in depths):
-        raise ValueError(
-            "depth must be one integer of at least 0, or one for each of the "
-            f"{n_stages} stages, got {depth!r}."
-        )
-    return depths
-
-
-def _check_options(filters, dropout):
-    if not len(filters) or not all(isinstance(n, Integral) and n > 0 for n in filters):
-        raise ValueError(f"filters must be integers above 0, one a stage; got {filters!r}.")
+def _check_options(depth, dropout):
+    if not isinstance(depth, Integral) or depth < 0:
+        raise ValueError(f"depth must be an integer of at least 0, got {depth!r}.")
     if not isinstance(dropout, Real) or not 0 <= dropout < 1:
         raise ValueError(f"dropout must be one rate of at least 0 and below 1, got {dropout!r}.")
 
@@ -40,7 +31,7 @@ def residual(
     padded and normalized; the mean over the image of what is left goes to the classes. 460,000
     parameters and 38 million multiply-adds for 28 x 28 gray images of ten classes. At full size a
     filter costs processors four times as much as after one halving, mostly for going through
-    memory, hence the few.
+    memory, hence the few, and one block at most.
 
     Parameters
     ----------
@@ -50,8 +41,8 @@ def residual(
         Number of outputs.
     filters : sequence of int, default=(16, 64, 128)
         Filters of each stage; its length is the number of stages.
-    depth : int or sequence of int, default=1
-        Residual blocks in each stage, or one number for each.
+    depth : int, default=1
+        Residual blocks in each stage; never more than one in the first.
     dropout : float, default=0.0
         Rate, in [0, 1), before the classes.
     batch_normalization : bool, default=True
@@ -76,8 +67,8 @@ def residual(
     >>> residual((28, 28, 1), 10).count_params()
     460122
     """
-    _check_options(filters, dropout)
-    depths = _depths(depth, len(filters))
+    check_network(input_shape, n_classes, filters)
+    _check_options(depth, dropout)
     layers = load_keras().layers
     from ._layers import BatchNormalization
 
@@ -98,9 +89,9 @@ def residual(
         return layers.Activation("relu")(x)
 
     x = inputs = load_keras().Input(input_shape)
-    for stage, (n_filters, n_blocks) in enumerate(zip(filters, depths, strict=True)):
+    for stage, n_filters in enumerate(filters):
         x = activated(convolved(x, n_filters, strides=2 if stage else 1))
-        for _ in range(n_blocks):
+        for _ in range(depth if stage else min(depth, 1)):
             branch = convolved(activated(convolved(x, n_filters)), n_filters, first=False)
             x = activated(layers.Add()([x, branch]))
     x = layers.GlobalAveragePooling2D()(x)

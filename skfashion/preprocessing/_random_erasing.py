@@ -24,7 +24,8 @@ def _limits(dtype):
     if dtype.kind == "b":
         return 0, 1
     info = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
-    return info.min, info.max
+    # As Python's own numbers, beside which no bound overflows.
+    return np.array([info.min, info.max]).tolist()
 
 
 def _draw_rectangles(n, height, width, area_range, aspect_range, random_state):
