@@ -1,12 +1,16 @@
 """Rows of pixels to batches of images, in an order drawn from a generator of one's own."""
 
-from math import ceil
+from math import ceil, prod
 
 import numpy as np
 
+# About this many at a time, in whole batches, go through the augmenter: called on each batch, it
+# spends most of its time between the pixels.
+_PIXELS = 2**20
+
 
 class Batches:
-    """Batches of some rows of an array, cast and reshaped one at a time.
+    """Batches of some rows of an array, cast and reshaped a few at a time.
 
     Parameters
     ----------
@@ -25,7 +29,7 @@ class Batches:
     batch_size : int
         Number of images in a batch; the last one takes the rest.
     augment : callable or None
-        From images to images, given those of each batch.
+        From images to images, given those of one batch or of several.
     random_state : numpy.random.RandomState or None
         Draws a new order for each epoch; None keeps the order of `subset`.
 
@@ -66,10 +70,12 @@ class Batches:
         """Go through the batches of one epoch."""
         if self.random_state is not None:
             self.order = self.random_state.permutation(self.order)
-        for start in range(0, len(self.order), self.batch_size):
-            yield self._batch(self.order[start : start + self.batch_size])
+        n_batches = max(_PIXELS // (prod(self.image_shape) * self.batch_size), 1)
+        step = n_batches * self.batch_size
+        for start in range(0, len(self.order), step):
+            yield from self._several(self.order[start : start + step])
 
-    def _batch(self, part):
+    def _several(self, part):
         images = self.rows[part].reshape(-1, *self.image_shape).astype(self.dtype, copy=False)
         if self.augment is not None:
             try:
@@ -77,9 +83,12 @@ class Batches:
             except Exception as error:
                 self.error = error
                 raise
-        if self.weights is None:
-            return images, self.codes[part]
-        return images, self.codes[part], self.weights[part]
+        for start in range(0, len(part), self.batch_size):
+            batch = slice(start, start + self.batch_size)
+            targets = [self.codes[part[batch]]]
+            if self.weights is not None:
+                targets.append(self.weights[part[batch]])
+            yield images[batch], *targets
 
     def dataset(self):
         """Return a ``tf.data.Dataset`` that makes batches while the network trains on others.

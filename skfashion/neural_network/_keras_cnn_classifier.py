@@ -127,7 +127,8 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         images never do: a :class:`~skfashion.preprocessing.RandomErasing` (with
         ``fill_range=(0, 1)`` for pixels in [0, 1]), any other object with a method
         ``augment(images)``, a preprocessing layer of keras such as ``RandomTranslation``, or
-        several, one after the other. Each fit takes copies. Layers, and objects that have a
+        several, one after the other. Each call is given the images of a few batches, about a
+        million pixels. Each fit takes copies. Layers, and objects that have a
         ``random_state``, draw from seeds that come from the classifier's; what any other object
         draws from begins each fit, and each :meth:`partial_fit`, as it was given. A search reaches
         the parameters of a single one, as in ``augmenter__p``.
