@@ -4,7 +4,7 @@ Peers: write-up C's definition as a loop over the images (draw area, ratio and p
 rectangle lies inside, then fill it in place), torchvision's `RandomErasing`, which erases a whole
 batch alike and is therefore called image by image, and keras' layer, which takes batches. All
 erase half of the images, with the write-up's ranges where they have them, and one value a
-rectangle where they can.
+rectangle where they can. The last rows have NumPy copy the images: ours never changes its input.
 """
 
 from functools import partial
@@ -65,6 +65,8 @@ def main():
         ("float32, the loop", floats, partial(loop, highest=1), 1, 0.02),
         ("float32, torchvision", floats, with_torchvision, 1, 1),
         ("float32, keras", floats, with_keras, 1, 1),
+        ("bytes, a copy alone", bytes_, np.copy, 255, None),
+        ("float32, a copy alone", floats, np.copy, 1, None),
     ]
     rows = []
     for what, images, peer, highest, target in cases:
