@@ -50,9 +50,10 @@ def make_cnn_pipeline(
     ----------
     preset : {"fast", "balanced", "best"} or None, default=None
         Settings of the network and of its training that need no further choice, found on
-        Fashion-MNIST: a larger network and more epochs from one to the next. None: "fast", or
-        with an `architecture` the defaults of
-        :class:`~skfashion.neural_network.KerasCNNClassifier`.
+        Fashion-MNIST: a larger network and more epochs from one to the next. On two cores with
+        bfloat16 instructions, its 60,000 training images take 2, 10 and 99 minutes, and the
+        accuracy on its test images is 0.937, 0.948 and 0.956. None: "fast", or with an
+        `architecture` the defaults of :class:`~skfashion.neural_network.KerasCNNClassifier`.
 
     architecture : str, callable or None, default=None
         A network of one's own choice, as in :class:`~skfashion.neural_network.KerasCNNClassifier`.
