@@ -223,6 +223,27 @@ def test_weights_are_repetitions_in_full_batches(scaled):
     assert_allclose(weighted, repeated, rtol=1e-7)
 
 
+def test_weights_are_proportions_over_all_images_not_within_a_batch(scaled):
+    from skfashion.neural_network._batches import Batches
+
+    rows, weights = np.zeros((6, 4), np.uint8), np.array([1e-6, 1e-6, 1e-6, 9, 3, 3], np.float32)
+    layout = {"image_shape": (2, 2, 1), "dtype": "float32", "batch_size": 2}
+    batches = Batches(rows, np.zeros(6, int), weights, np.array([0, 1, 3, 5]), **layout)
+    drawn = [batch[2] for batch in batches]
+    assert_allclose(drawn, [[1e-6 / 3, 1e-6 / 3], [3, 1]], rtol=1e-6)
+    assert drawn[0].dtype == np.float32
+    assert weights[3] == 9
+
+    X, y = scaled
+    cnn, weights = KerasCNNClassifier(epochs=2, batch_size=30, **SMALL), np.linspace(1, 2, len(y))
+    first = clone(cnn).fit(X, y, sample_weight=weights, validation_data=(X, y, weights))
+    scaled_up = clone(cnn).fit(X, y, sample_weight=1024 * weights, validation_data=(X, y, weights))
+    assert_array_equal(scaled_up.predict_proba(X), first.predict_proba(X))
+    assert scaled_up.history_ == first.history_
+    with pytest.raises(ValueError, match="validation_data cannot be used: Sample weights"):
+        cnn.fit(X, y, validation_data=(X, y, 0 * weights))
+
+
 def test_class_weight_multiplies_sample_weight_and_changes_neither(scaled):
     X, y = scaled
     class_weight = {0: 3.0, 5: 0.0}

@@ -19,7 +19,7 @@ class Batches:
     codes : ndarray of shape (n,) or (n, n_classes)
         Targets as the loss takes them.
     weights : ndarray of shape (n,) or None
-        Sample weights.
+        Sample weights; batches come with their proportions, at a mean of 1 over `subset`.
     subset : ndarray of int
         Which rows.
     image_shape : tuple of int
@@ -54,6 +54,9 @@ class Batches:
     ):
         self.rows = rows
         self.codes = codes
+        if weights is not None:
+            # Over all rows, not batch by batch: one that has light ones only stays light.
+            weights = weights / float(weights[subset].mean())
         self.weights = weights
         self.order = subset
         self.image_shape = image_shape

@@ -40,10 +40,7 @@ def _smoothed(keras, loss, config):
 
 
 def make_loss(keras, loss, label_smoothing):
-    """Return a new loss that averages over sample weights, and whether it takes integer codes.
-
-    keras' own default divides the weighted sum by the number of samples; divided by the sum of
-    their weights instead, a weight of 2 is the same as a sample given twice.
+    """Return a new loss, and whether it takes integer codes.
 
     Parameters
     ----------
@@ -78,8 +75,6 @@ def make_loss(keras, loss, label_smoothing):
         if label_smoothing:
             config["label_smoothing"] = label_smoothing
             loss = _smoothed(keras, loss, config)
-        if config.get("reduction") == "sum_over_batch_size":
-            config["reduction"] = "mean_with_sample_weight"
         loss = type(loss).from_config(config)
         name = loss.name
     elif label_smoothing:
