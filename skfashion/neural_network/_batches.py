@@ -88,10 +88,10 @@ class Batches:
                 raise
         for start in range(0, len(part), self.batch_size):
             batch = slice(start, start + self.batch_size)
-            targets = [self.codes[part[batch]]]
-            if self.weights is not None:
-                targets.append(self.weights[part[batch]])
-            yield images[batch], *targets
+            yield images[batch], *(values[part[batch]] for values in self._targets())
+
+    def _targets(self):
+        return [self.codes] if self.weights is None else [self.codes, self.weights]
 
     def dataset(self):
         """Return a ``tf.data.Dataset`` that makes batches while the network trains on others.
@@ -102,10 +102,9 @@ class Batches:
         """
         import tensorflow as tf
 
-        targets = [self.codes] if self.weights is None else [self.codes, self.weights]
         signature = (
             tf.TensorSpec((None, *self.image_shape), self.dtype),
-            *(tf.TensorSpec((None, *values.shape[1:]), values.dtype) for values in targets),
+            *(tf.TensorSpec((None, *values.shape[1:]), values.dtype) for values in self._targets()),
         )
         untuned = tf.data.Options()
         untuned.autotune.enabled = False

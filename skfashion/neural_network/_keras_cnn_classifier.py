@@ -113,9 +113,9 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
 
     loss : str, keras.losses.Loss or callable, default="sparse_categorical_crossentropy"
         Name of a keras loss, or a loss. One whose name begins with "sparse" is given the number
-        of the class, any other the one-hot row. Sample weights come with a mean of 1, so that a
-        weight of 2 is the same as a sample given twice. The network's outputs are
-        probabilities, which suits the cross-entropies.
+        of the class, any other the one-hot row. Sample weights come with a mean of 1, so that
+        under keras' default reduction a weight of 2 is the same as a sample given twice. The
+        network's outputs are probabilities, which suits the cross-entropies.
 
     label_smoothing : float, default=0.0
         Part of each image's probability, in [0, 1), that the loss spreads over all classes
