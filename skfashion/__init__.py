@@ -14,6 +14,7 @@ _HOMES = {
     "PixelScaler": "skfashion.preprocessing",
     "RandomErasing": "skfashion.preprocessing",
     "VectorizedKNNClassifier": "skfashion.neighbors",
+    "export_onnx": "skfashion.pipeline",
     "make_cnn_pipeline": "skfashion.pipeline",
     "make_knn_pipeline": "skfashion.pipeline",
 }
@@ -26,6 +27,7 @@ __all__ = [
     "RandomErasing",
     "VectorizedKNNClassifier",
     "__version__",
+    "export_onnx",
     "make_cnn_pipeline",
     "make_knn_pipeline",
 ]

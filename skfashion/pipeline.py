@@ -7,12 +7,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skfashion._onnx import export_onnx
 from skfashion.neighbors import VectorizedKNNClassifier
 from skfashion.neural_network import KerasCNNClassifier
 from skfashion.neural_network._presets import PRESETS, erasing_of_scaled, preset_settings
 from skfashion.preprocessing import ImageReshaper, PixelScaler
 
-__all__ = ["make_cnn_pipeline", "make_knn_pipeline"]
+__all__ = ["export_onnx", "make_cnn_pipeline", "make_knn_pipeline"]
 
 
 def _settings(preset, architecture, random_erasing):

@@ -2,10 +2,13 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
+from unittest.mock import patch
 
 import pytest
 
 from skfashion.datasets import fetch_fashion_mnist, make_fashion_images
+from skfashion.neural_network._keras import load_keras
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +24,30 @@ def real_fashion_mnist():
         return fetch_fashion_mnist(subset="all", download_if_missing=False)
     except OSError as error:
         pytest.skip(f"no copy of Fashion-MNIST on this machine: {error}")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A client of dask with two worker processes on this machine."""
+    # distributed looks up host names and opens sockets in ways that warn; none is the user's. It
+    # sets OMP_NUM_THREADS for its workers here, and leaves it so: TensorFlow is loaded before.
+    load_keras()
+    with warnings.catch_warnings(), patch.dict(os.environ):
+        warnings.simplefilter("ignore")
+        import distributed
+
+        with (
+            distributed.LocalCluster(
+                n_workers=2,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=None,
+                host="127.0.0.1",
+            ) as cluster,
+            distributed.Client(cluster) as client,
+        ):
+            assert len({*client.run(os.getpid).values(), os.getpid()}) == 3
+            yield client
 
 
 @pytest.fixture

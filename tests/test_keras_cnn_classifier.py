@@ -201,7 +201,7 @@ def test_the_validation_split_is_stratified(monkeypatch, clothes):
         _training,
         "train",
         lambda model, *batches, **kwargs: (
-            seen.extend((part.rows, np.sort(part.order)) for part in batches)
+            seen.extend((part.rows, np.sort(part.subset)) for part in batches)
             or train(model, *batches, **kwargs)
         ),
     )
@@ -229,7 +229,7 @@ def test_weights_are_proportions_over_all_images_not_within_a_batch(scaled):
     rows, weights = np.zeros((6, 4), np.uint8), np.array([1e-6, 1e-6, 1e-6, 9, 3, 3], np.float32)
     layout = {"image_shape": (2, 2, 1), "dtype": "float32", "batch_size": 2}
     batches = Batches(rows, np.zeros(6, int), weights, np.array([0, 1, 3, 5]), **layout)
-    drawn = [batch[2] for batch in batches]
+    drawn = [batch[2] for batch in batches.epoch(0)]
     assert_allclose(drawn, [[1e-6 / 3, 1e-6 / 3], [3, 1]], rtol=1e-6)
     assert drawn[0].dtype == np.float32
     assert weights[3] == 9
@@ -287,7 +287,7 @@ def test_optimizers_and_learning_rates(scaled):
 
     def trained(optimizer, learning_rate=None):
         cnn = KerasCNNClassifier(
-            epochs=2, optimizer=optimizer, learning_rate=learning_rate, **SMALL
+            epochs=2, optimizer=optimizer, learning_rate=learning_rate, warm_start=True, **SMALL
         )
         return clone(cnn).fit(X, y)
 
@@ -381,11 +381,11 @@ def test_orders_differ_from_epoch_to_epoch_and_hold_every_image_once():
         image_shape=(1, 2, 1),
         dtype="float32",
         batch_size=4,
-        random_state=np.random.RandomState(0),
+        seed=0,
     )
     epochs = []
-    for _ in range(3):
-        images, codes = zip(*batches, strict=True)
+    for number in range(3):
+        images, codes = zip(*batches.epoch(number), strict=True)
         assert [len(part) for part in codes] == [4, 4, 1]
         assert all(part.dtype == np.float32 and part.shape[1:] == (1, 2, 1) for part in images)
         codes = np.concatenate(codes)
@@ -404,11 +404,11 @@ def test_training_is_that_of_plain_keras(scaled):
         "three_conv_dropout", epochs=1, batch_size=50, precision="float32", random_state=0
     )
     cnn.fit(X, y)
-    draws = np.random.RandomState(np.random.RandomState(0).randint(np.iinfo(np.int32).max))
-    with building("float32", draws.randint(np.iinfo(np.int32).max)):
+    seed = np.random.RandomState(0).randint(np.iinfo(np.int32).max)
+    with building("float32", seed):
         plain = three_conv_dropout((20, 20, 1), 10)
     plain.compile("adam", "sparse_categorical_crossentropy")
-    order = draws.permutation(len(y))
+    order = np.random.RandomState([seed, 0]).permutation(len(y))
     images = X.reshape(-1, 20, 20, 1)[order]
     plain.fit(images, y[order], batch_size=50, shuffle=False, verbose=0)
     for ours, theirs in zip(cnn.model_.get_weights(), plain.get_weights(), strict=True):

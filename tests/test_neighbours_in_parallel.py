@@ -2,7 +2,6 @@
 
 import os
 import threading
-import warnings
 
 import joblib
 import numpy as np
@@ -52,26 +51,6 @@ def answers(knn, queries):
 def assert_same(got, expected):
     for a, b in zip(got, expected, strict=True):
         assert_array_equal(a, b)
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    # distributed looks up host names and opens sockets in ways that warn; none is the user's.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        distributed = pytest.importorskip("distributed")
-        with (
-            distributed.LocalCluster(
-                n_workers=2,
-                threads_per_worker=1,
-                processes=True,
-                dashboard_address=None,
-                host="127.0.0.1",
-            ) as cluster,
-            distributed.Client(cluster) as client,
-        ):
-            assert len({*client.run(os.getpid).values(), os.getpid()}) == 3
-            yield client
 
 
 @pytest.mark.parametrize("n_jobs", [2, 3, -1])

@@ -1,3 +1,8 @@
+import errno
+import os
+import tempfile
+from unittest import mock
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -93,6 +98,56 @@ def test_images_do_not_become_data_frames():
     scaler = PixelScaler().set_output(transform="pandas")
     with pytest.raises(ValueError, match=r"cannot become a pandas DataFrame.* shape \(2, 2, 1\)"):
         scaler.fit_transform(np.zeros((3, 2, 2)))
+
+
+@pytest.fixture
+def on_disk(tmp_path, monkeypatch):
+    """Images in a file, and a folder for temporary files."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    X = np.arange(3_000 * 4, dtype=np.uint8).reshape(3_000, 4)
+    np.save(tmp_path / "X.npy", X)
+    return np.load(tmp_path / "X.npy", mmap_mode="r")
+
+
+def temporary_files():
+    return os.listdir(tempfile.tempdir)
+
+
+def test_images_on_disk_are_scaled_to_disk(on_disk):
+    scaled = PixelScaler().transform(on_disk)
+    assert isinstance(scaled, np.memmap)
+    assert_array_equal(scaled, PixelScaler().transform(np.array(on_disk)))
+    assert len(temporary_files()) == 1
+    part = scaled[10:20]
+    del scaled
+    assert len(temporary_files()) == 1
+    assert_array_equal(part, np.array(on_disk[10:20]) / np.float32(255))
+    del part
+    assert temporary_files() == []
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="needs posix_fallocate")
+def test_no_space_for_images_on_disk(on_disk, monkeypatch):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match=r"48,000 bytes .*No space left on device.* Set TMPDIR"):
+        PixelScaler().transform(on_disk)
+    assert temporary_files() == []
+
+
+def test_without_a_way_to_reserve_space_zeros_are_written(on_disk, monkeypatch):
+    monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    assert_array_equal(PixelScaler().transform(on_disk), PixelScaler().transform(np.array(on_disk)))
+
+
+def test_a_forked_process_leaves_the_temporary_file(on_disk):
+    scaled = PixelScaler().transform(on_disk)
+    with mock.patch("skfashion._files.os.getpid", return_value=-1):
+        del scaled
+    assert len(temporary_files()) == 1
 
 
 @given(images_of_bytes)

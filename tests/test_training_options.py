@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 
 from skfashion import KerasCNNClassifier, RandomErasing, make_cnn_pipeline
 from skfashion.neural_network import _precision
-from skfashion.neural_network._augmenting import make_augment
+from skfashion.neural_network._augmenting import Augmentation
 from skfashion.neural_network._precision import choose_precision, has_bfloat16
 
 SMALL = {
@@ -60,13 +60,19 @@ def test_only_training_images_pass_through_the_augmenter(scaled, recording):
     assert not recording.seen
 
 
+def begun(augmenter, flips, seed):
+    augmentation = Augmentation(augmenter, flips)
+    augmentation.start(np.random.RandomState(seed))
+    return augmentation
+
+
 def test_erasing_is_drawn_anew_in_each_epoch_and_repeats_with_the_seed():
     images = np.zeros((50, 8, 8, 1), dtype=np.float32)
     erasing = RandomErasing(0.5, fill_range=(0.5, 1), random_state=7)
-    augment = make_augment(erasing, False, np.random.RandomState(0))
+    augment = begun(erasing, False, 0)
     first, second = augment(images), augment(images)
     assert (first != second).any()
-    again = make_augment(erasing, False, np.random.RandomState(0))
+    again = begun(erasing, False, 0)
     assert_array_equal(again(images), first)
     assert_array_equal(again(images), second)
     assert erasing.random_state == 7
@@ -81,9 +87,7 @@ def test_an_object_of_ones_own_draws_from_the_seed_too():
             return images + check_random_state(self.random_state).random_sample(images.shape)
 
     noise, images = Noise(), np.zeros((5, 4, 4, 1))
-    first, again, other = (
-        make_augment(noise, False, np.random.RandomState(seed))(images) for seed in (0, 0, 1)
-    )
+    first, again, other = (begun(noise, False, seed)(images) for seed in (0, 0, 1))
     assert_array_equal(first, again)
     assert (first != other).all()
     assert noise.random_state is None
@@ -96,11 +100,11 @@ def test_keras_layers_and_lists(scaled):
     images = np.zeros((40, 6, 6, 1))
     images[:, 2, 1] = 1
     steps = [flip, RandomErasing(1, area_range=(0, 0), aspect_range=(1, 1), fill_range=(5, 5))]
-    augmented = make_augment(steps, False, np.random.RandomState(0))(images)
+    augmented = begun(steps, False, 0)(images)
     assert augmented.dtype == images.dtype
     assert ((augmented == 5).sum(axis=(1, 2, 3)) == 1).all()
     assert 5 < (augmented[:, 2, 4] == 1).sum() < 35
-    again = make_augment(steps, False, np.random.RandomState(0))(images)
+    again = begun(steps, False, 0)(images)
     assert_array_equal(again, augmented)
 
     X, y = scaled
@@ -118,9 +122,7 @@ def test_layers_within_a_layer_repeat_with_the_seed_too():
     images = np.random.RandomState(0).rand(20, 6, 6, 1).astype(np.float32)
     nested = keras.Sequential([keras.layers.RandomFlip(), keras.layers.RandomTranslation(0.2, 0.2)])
     state = random.getstate()
-    first, second = (
-        make_augment(nested, False, np.random.RandomState(0))(images) for _ in range(2)
-    )
+    first, second = (begun(nested, False, 0)(images) for _ in range(2))
     assert_array_equal(first, second)
     assert (first != images).any()
     assert random.getstate() == state
@@ -135,7 +137,7 @@ def test_flips_mirror_training_images_and_average_predictions(scaled):
     flipping = KerasCNNClassifier(epochs=1, flips=True, **SMALL).fit(X, y)
     assert_allclose(flipping.predict_proba(X), flipping.predict_proba(mirrored), rtol=1e-6)
     images = X.reshape(-1, 20, 20, 1)
-    augmented = make_augment(None, True, np.random.RandomState(0))(images)
+    augmented = begun(None, True, 0)(images)
     is_mirrored = (augmented == images[:, :, ::-1]).all(axis=(1, 2, 3))
     assert 80 < is_mirrored.sum() < 160
     assert_array_equal(augmented[~is_mirrored], images[~is_mirrored])
@@ -302,12 +304,12 @@ def test_cosine_schedule_rises_and_goes_down_to_nothing(scaled):
     cnn = KerasCNNClassifier(
         epochs=5, batch_size=60, learning_rate=0.4, learning_rate_schedule="cosine", **SMALL
     )
-    rates = rates_of(cnn.set_params(warmup=0.25), X, y)
+    rates = rates_of(cnn.set_params(warmup=0.25, warm_start=True), X, y)
     assert len(rates) == 20
     assert_allclose(rates[:6], [0.08, 0.144, 0.208, 0.272, 0.336, 0.4], rtol=1e-5)
     assert_allclose(rates[5:], 0.2 * (1 + np.cos(np.pi * np.arange(15) / 15)), rtol=1e-4)
     assert float(cnn.model_.optimizer.learning_rate) == pytest.approx(0, abs=1e-7)
-    rates = rates_of(cnn.set_params(warmup=0), X, y)
+    rates = rates_of(cnn.set_params(warmup=0, warm_start=False), X, y)
     assert_allclose(rates, 0.2 * (1 + np.cos(np.pi * np.arange(20) / 20)), rtol=1e-4)
     default = clone(cnn).set_params(learning_rate=None, optimizer="sgd")
     assert rates_of(default, X, y)[0] == pytest.approx(0.01)
@@ -356,7 +358,9 @@ def test_automatic_batches(n_images, steps):
 
 def test_automatic_batches_go_by_the_images_trained_on(scaled):
     X, y = scaled
-    cnn = KerasCNNClassifier(epochs=1, batch_size="auto", learning_rate_schedule="cosine", **SMALL)
+    cnn = KerasCNNClassifier(
+        epochs=1, batch_size="auto", learning_rate_schedule="cosine", warm_start=True, **SMALL
+    )
     cnn.fit(X, y)
     steps = -(-len(y) // 16)
     assert cnn.model_.optimizer.iterations == cnn._n_steps == steps

@@ -3,11 +3,13 @@ from numbers import Integral
 import numpy as np
 from joblib import effective_n_jobs
 from scipy.sparse import csr_matrix, issparse
-from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, _fit_context
+from sklearn.base import ClassifierMixin, MultiOutputMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from skfashion._base import Estimator
+from skfashion._callbacks import as_one_task
 from skfashion._validation import unchanged_on_error, validate_images
 from skfashion.neighbors._blas import limited_blas
 from skfashion.neighbors._coordinates import UNSCALED, Coordinates, batches
@@ -23,7 +25,7 @@ _DTYPES = [
 ]
 
 
-class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, BaseEstimator):
+class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
     """Exact k nearest neighbours on pixels, several times faster than brute force.
 
     The classes of the nearest training images vote. What
@@ -144,6 +146,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, BaseEstimator):
         self.metric = metric
         self.n_jobs = n_jobs
 
+    @as_one_task
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
         """Keep the training images, and index them.

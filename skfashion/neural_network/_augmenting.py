@@ -5,6 +5,7 @@ from sklearn.base import clone
 
 from ._keras import building, load_keras
 
+_MAX_SEED = np.iinfo(np.int32).max
 _WAYS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 
@@ -16,35 +17,48 @@ def _flip(images, random_state):
     return flipped
 
 
-def _own(augmenter, seed):
-    """Return a function like `augmenter` that shares nothing with it and draws from `seed`."""
+def _layer(augmenter):
+    """Return what a layer like `augmenter` does to images, and what sets its seeds."""
     keras = load_keras()
-    if isinstance(augmenter, keras.layers.Layer):
-        config = augmenter.get_config()
-        if "seed" in config:
-            config["seed"] = seed
-        with building("float32", seed):  # layers within it draw their seeds while they are made
-            try:
-                layer = type(augmenter).from_config(config)
-            except (TypeError, ValueError) as error:
-                raise ValueError(
-                    f"augmenter cannot be used, as each fit takes a copy and {augmenter!r} cannot "
-                    f"be made from its own get_config(): {error}"
-                ) from error
-        return lambda images: keras.ops.convert_to_numpy(layer(images, training=True))
+    with building("float32", seed=0):  # of no consequence: each epoch begins with seeds
+        try:
+            layer = type(augmenter).from_config(augmenter.get_config())
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"augmenter cannot be used, as each fit takes a copy and {augmenter!r} cannot "
+                f"be made from its own get_config(): {error}"
+            ) from error
+
+    def start(random_state):
+        weights = {id(weight) for weight in layer.weights}
+        for variable in layer.variables:
+            if id(variable) not in weights:
+                variable.assign([random_state.randint(_MAX_SEED), 0])
+
+    return lambda images: keras.ops.convert_to_numpy(layer(images, training=True)), start
+
+
+def _step(augmenter):
+    """Return the same for anything that may be an augmenter."""
+    if isinstance(augmenter, load_keras().layers.Layer):
+        return _layer(augmenter)
     if isinstance(augmenter, type) or not hasattr(augmenter, "augment"):
         raise ValueError(
             "augmenter must be a RandomErasing, a keras preprocessing layer or a list of them, "
             f"got {augmenter!r}."
         )
     augmenter = clone(augmenter, safe=False)
-    if hasattr(augmenter, "random_state"):
-        augmenter.random_state = np.random.RandomState(seed)
-    return augmenter.augment
+
+    def start(random_state):
+        if hasattr(augmenter, "random_state"):
+            seed = random_state.randint(_MAX_SEED)
+            augmenter.random_state = np.random.RandomState(seed)
+
+    return lambda images: augmenter.augment(images), start
 
 
-def make_augment(augmenter, flips, random_state):
-    """Make the function that batches of training images pass through.
+class Augmentation:
+    """What batches of training images pass through.
 
     Parameters
     ----------
@@ -52,35 +66,35 @@ def make_augment(augmenter, flips, random_state):
         As the user gave it; copied, and left as it is.
     flips : bool
         Whether to mirror half of the images first.
-    random_state : numpy.random.RandomState
-        Draws the seeds.
-
-    Returns
-    -------
-    callable or None
-        From images to images of the same shape and type; None where there is nothing to do.
 
     Raises
     ------
     ValueError
         If something in `augmenter` cannot augment.
     """
-    if augmenter is None:
-        augmenter = []
-    elif not isinstance(augmenter, list | tuple):
-        augmenter = [augmenter]
-    if not augmenter and not flips:
-        return None
-    seeds = random_state.randint(np.iinfo(np.int32).max, size=len(augmenter) + 1)
-    steps = [_own(step, int(seed)) for step, seed in zip(augmenter, seeds[1:], strict=True)]
-    if flips:
-        drawing = np.random.RandomState(seeds[0])
-        steps.insert(0, lambda images: _flip(images, drawing))
 
-    def augment(images):
-        augmented = images
-        for step in steps:
-            augmented = step(augmented)
+    def __init__(self, augmenter, flips):
+        if augmenter is None:
+            augmenter = []
+        elif not isinstance(augmenter, list | tuple):
+            augmenter = [augmenter]
+        self._flips = flips
+        self._random_state = None
+        self._steps = [_step(one) for one in augmenter]
+
+    def start(self, random_state):
+        """Begin an epoch, whose draws come from `random_state`, whatever came before."""
+        self._random_state = np.random.RandomState(random_state.randint(_MAX_SEED))
+        for _, start in self._steps:
+            start(random_state)
+
+    def __call__(self, images):
+        """Return images of the same shape and type."""
+        augmented = _flip(images, self._random_state) if self._flips else images
+        for augment, _ in self._steps:
+            augmented = augment(augmented)
+        if augmented is images:
+            return images
         if np.shape(augmented) != images.shape:
             raise ValueError(
                 f"augmenter must keep the shape of a batch, {images.shape}, but made a "
@@ -91,10 +105,8 @@ def make_augment(augmenter, flips, random_state):
             raise ValueError("augmenter must make finite pixels, but made NaN or infinite ones.")
         return augmented
 
-    return augment
 
-
-def views(images, flips, shifts):
+def views(images, flips, shifts, pad=np.pad):
     """Go through what predictions are averaged over.
 
     Parameters
@@ -105,6 +117,8 @@ def views(images, flips, shifts):
         Whether to go through the mirror images too.
     shifts : int
         Greatest number of pixels to move by, up, down, left and right.
+    pad : callable, default=numpy.pad
+        Or the same of another library, for images that are its tensors.
 
     Yields
     ------
@@ -114,7 +128,7 @@ def views(images, flips, shifts):
     height, width = images.shape[1:3]
     padded = images
     if shifts:  # else a copy for nothing, in every prediction
-        padded = np.pad(images, ((0, 0), (shifts, shifts), (shifts, shifts), (0, 0)))
+        padded = pad(images, ((0, 0), (shifts, shifts), (shifts, shifts), (0, 0)))
     ways = [(by * down, by * right) for by in range(1, shifts + 1) for down, right in _WAYS]
     for down, right in [(0, 0), *ways]:
         top, left = shifts - down, shifts - right

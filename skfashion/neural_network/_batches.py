@@ -1,5 +1,6 @@
-"""Rows of pixels to batches of images, in an order drawn from a generator of one's own."""
+"""Rows of pixels to batches of images, in an order of one's own, and to TensorFlow."""
 
+from contextlib import contextmanager
 from math import ceil, prod
 
 import numpy as np
@@ -28,10 +29,11 @@ class Batches:
         Type of the images.
     batch_size : int
         Number of images in a batch; the last one takes the rest.
-    augment : callable or None
+    augment : Augmentation or None
         From images to images, given those of one batch or of several.
-    random_state : numpy.random.RandomState or None
-        Draws a new order for each epoch; None keeps the order of `subset`.
+    seed : int or None
+        What each epoch's order and augmentation come from, along with its number, so that training
+        can go on from any epoch; None keeps the order of `subset`.
 
     Attributes
     ----------
@@ -50,7 +52,7 @@ class Batches:
         dtype,
         batch_size,
         augment=None,
-        random_state=None,
+        seed=None,
     ):
         self.rows = rows
         self.codes = codes
@@ -58,25 +60,29 @@ class Batches:
             # Over all rows, not batch by batch: one that has light ones only stays light.
             weights = weights / float(weights[subset].mean())
         self.weights = weights
-        self.order = subset
+        self.subset = subset
         self.image_shape = image_shape
         self.dtype = np.dtype(dtype)
         self.batch_size = batch_size
         self.augment = augment
-        self.random_state = random_state
+        self.seed = seed
         self.error = None
 
     def __len__(self):
-        return ceil(len(self.order) / self.batch_size)
+        return ceil(len(self.subset) / self.batch_size)
 
-    def __iter__(self):
+    def epoch(self, number):
         """Go through the batches of one epoch."""
-        if self.random_state is not None:
-            self.order = self.random_state.permutation(self.order)
+        order = self.subset
+        if self.seed is not None:
+            drawing = np.random.RandomState([self.seed, number])
+            order = drawing.permutation(order)
+            if self.augment is not None:
+                self.augment.start(drawing)
         n_batches = max(_PIXELS // (prod(self.image_shape) * self.batch_size), 1)
         step = n_batches * self.batch_size
-        for start in range(0, len(self.order), step):
-            yield from self._several(self.order[start : start + step])
+        for start in range(0, len(order), step):
+            yield from self._several(order[start : start + step])
 
     def _several(self, part):
         images = self.rows[part].reshape(-1, *self.image_shape).astype(self.dtype, copy=False)
@@ -93,28 +99,73 @@ class Batches:
     def _targets(self):
         return [self.codes] if self.weights is None else [self.codes, self.weights]
 
-    def dataset(self):
-        """Return a ``tf.data.Dataset`` that makes batches while the network trains on others.
-
-        Not a ``keras.utils.PyDataset``, which keras makes one of with TensorFlow's automatic tuning
-        on: at the end of each epoch that often misses the signal to stop, and training stands
-        still until it next wakes up, after up to a minute.
-        """
+    def signature(self):
+        """Return the types and shapes of a batch, as TensorFlow has them."""
         import tensorflow as tf
 
-        signature = (
+        return (
             tf.TensorSpec((None, *self.image_shape), self.dtype),
             *(tf.TensorSpec((None, *values.shape[1:]), values.dtype) for values in self._targets()),
         )
+
+
+class _Feed:
+    """A ``tf.data.Dataset`` that makes batches while the network trains on others.
+
+    TensorFlow keeps a dataset, and what it reads from, for good. So one serves many fits, and is
+    without a source between them.
+
+    Not a ``keras.utils.PyDataset``, which keras makes one of with TensorFlow's automatic tuning
+    on: at the end of each epoch that often misses the signal to stop, and training stands still
+    until it next wakes up, after up to a minute.
+    """
+
+    def __init__(self, signature):
+        import tensorflow as tf
+
         untuned = tf.data.Options()
         untuned.autotune.enabled = False
-        return (
-            tf.data.Dataset.from_generator(self.__iter__, output_signature=signature)
-            .apply(tf.data.experimental.assert_cardinality(len(self)))
+        self.source = None
+        self.dataset = (
+            tf.data.Dataset.from_generator(self._batches, output_signature=signature)
             .prefetch(2)
             .with_options(untuned)
         )
 
-    def release(self):
-        """Let go of the arrays, as TensorFlow keeps whatever it once read batches from."""
-        self.rows = self.codes = self.weights = None
+    def _batches(self):
+        batches, epochs = self.source
+        for number in epochs:
+            yield from batches.epoch(number)
+
+
+_idle = {}
+
+
+@contextmanager
+def feed(batches, epochs):
+    """Lend a dataset of the batches of some epochs.
+
+    Parameters
+    ----------
+    batches : Batches
+        What to read.
+    epochs : iterable of int
+        Their numbers.
+
+    Yields
+    ------
+    tf.data.Dataset
+        The epochs one after the other.
+    """
+    signature = batches.signature()
+    idle = _idle.setdefault(signature, [])
+    try:
+        one = idle.pop()
+    except IndexError:
+        one = _Feed(signature)
+    one.source = batches, epochs
+    try:
+        yield one.dataset
+    finally:
+        one.source = None
+        idle.append(one)

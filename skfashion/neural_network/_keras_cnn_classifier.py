@@ -1,10 +1,11 @@
-import copy
+import sys
 from functools import partial, update_wrapper
 from math import ceil
 from numbers import Integral, Real
+from os import PathLike
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -19,6 +20,8 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
+from skfashion._base import Estimator
+from skfashion._callbacks import begin_fit, with_callbacks
 from skfashion._validation import infer_image_shape, unchanged_on_error, validate_images
 
 from ._architectures import ARCHITECTURES
@@ -26,6 +29,7 @@ from ._precision import PRECISIONS, choose_precision
 from ._targets import encode, set_aside, weigh
 
 _OPTIONS = ("filters", "depth", "kernel_size", "dense_units", "dropout", "batch_normalization")
+_KERAS_PARAMETERS = ("augmenter", "learning_rate", "loss", "optimizer")
 _PREDICTION_BATCH = 1024
 _MAX_SEED = np.iinfo(np.int32).max
 
@@ -38,7 +42,7 @@ def _check_several(classes):
         )
 
 
-class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
+class KerasCNNClassifier(ClassifierMixin, Estimator):
     """Convolutional network for classifying images, trained by keras.
 
     The network is built, compiled and held by a ``scikeras.wrappers.KerasClassifier``. Rows of
@@ -176,6 +180,16 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         the first fit, whatever these parameters were set to since; to change the rate, assign to
         ``model_.optimizer.learning_rate``. The "cosine" schedule needs a new optimizer each time.
 
+    checkpoint_dir : str, os.PathLike or None, default=None
+        Folder in which :meth:`fit` writes where training stands after each epoch, so that it can be
+        stopped at any time, or killed: called again with the same parameters and data, it goes
+        on from there and comes to the same weights. Each training has a file of its own, known by
+        all that it begins from, so that the fits of a search can share the folder; it is removed
+        at the end. `random_state` must be given. What `callbacks` and augmenters of other kinds
+        keep to themselves is not written: they begin anew, and a callback that goes by the epochs
+        before, such as keras' ``ReduceLROnPlateau``, leads to other weights then.
+        :meth:`partial_fit` writes nothing.
+
     verbose : int or bool, default=0
         0: silent. 1 or more: a progress bar for each epoch.
 
@@ -234,8 +248,10 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
     Integer pixels are cast batch by
     batch, so that the images in memory are not copied.
 
-    Interrupting :meth:`fit` (Ctrl-C) ends training with a warning; what was learned so far stays,
-    though the epoch begun is not counted.
+    Interrupting :meth:`fit` (Ctrl-C) ends training with a warning, as in
+    :class:`~sklearn.neural_network.MLPClassifier`; what was learned so far stays, though the epoch
+    begun is not counted. With `checkpoint_dir` it raises ``KeyboardInterrupt`` instead, as training
+    goes on when :meth:`fit` is called again.
 
     Rows may hold something else than images, so that built-in architectures cut kernels and pools
     to fit when rows are too short for them; images that are too small are an error.
@@ -285,6 +301,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
+        "checkpoint_dir": [str, PathLike, None],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
@@ -319,6 +336,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         n_iter_no_change=5,
         callbacks=None,
         warm_start=False,
+        checkpoint_dir=None,
         verbose=0,
         random_state=None,
     ):
@@ -349,9 +367,11 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.callbacks = callbacks
         self.warm_start = warm_start
+        self.checkpoint_dir = checkpoint_dir
         self.verbose = verbose
         self.random_state = random_state
 
+    @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, validation_data=None):
         """Train the network.
@@ -382,8 +402,17 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             If the images, labels or weights are not as above, if the images are too small for
             the architecture, or if training diverges.
         """
+        if self.checkpoint_dir is not None and self.random_state is None:
+            raise ValueError(
+                "checkpoint_dir needs random_state: without it, no two trainings are the same, so "
+                "that none can go on where another stopped. Set random_state, for example to 0."
+            )
+        context = begin_fit(self, self.epochs)
+        told = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
         with unchanged_on_error(self):
-            go_on = self.warm_start and hasattr(self, "model_")
+            if context is not None:
+                context.call_on_fit_task_begin(estimator=self, **told)
+            go_on = self.warm_start and self._is_fitted()
             rows, y = self._validate_training(X, y, go_on)
             self._set_classes(np.unique(y), go_on)
             encoded = self._encode(rows, y, sample_weight)
@@ -393,18 +422,32 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
             if validation_data is not None:
                 held_out = self._encode_validation(validation_data)
                 validation = (held_out, np.arange(len(held_out[0])))
-            self._start_drawing(go_on)
+            self._draw_seed(go_on)
             if self.early_stopping and validation is None:
-                subset, held_out = set_aside(
-                    subset, data[1], self.validation_fraction, self._random_state
-                )
+                subset, held_out = set_aside(subset, data[1], self.validation_fraction, self._seed)
                 validation = (encoded, held_out)
             n_steps = None
             if self.learning_rate_schedule == "cosine":
                 n_steps = self.epochs * ceil(len(subset) / self._images_a_step(len(subset)))
             optimizer = self._begin(n_steps, go_on)
-            self._check_average(optimizer or self.model_.optimizer, goes_on=self.warm_start)
-            self._run((data, subset), validation, self.epochs, optimizer)
+            self._check_average(optimizer, goes_on=self.warm_start)
+            tasks = None
+            if context is not None:
+                from ._epoch_tasks import EpochTasks
+
+                tasks = EpochTasks(context, self, self._network, **told)
+            self._run(
+                (data, subset),
+                validation,
+                self.epochs,
+                optimizer,
+                tasks=tasks,
+                folder=self.checkpoint_dir,
+            )
+            if not self.warm_start:
+                self._network.forget_optimizer()
+            if context is not None:
+                context.call_on_fit_task_end(estimator=self, reconstruction_attributes={}, **told)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -446,16 +489,16 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                 "compute the weights from them and pass class_weight as a dict."
             )
         with unchanged_on_error(self):
-            go_on = hasattr(self, "model_")
+            go_on = self._is_fitted()
             if classes is None and not go_on:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
             rows, y = self._validate_training(X, y, go_on)
             if classes is not None:
                 self._set_classes(np.unique(column_or_1d(classes)), go_on)
             training = self._weigh(self._encode(rows, y, sample_weight), y)
-            self._start_drawing(go_on)
+            self._draw_seed(go_on)
             optimizer = self._begin(None, go_on)
-            self._check_average(optimizer or self.model_.optimizer, goes_on=True)
+            self._check_average(optimizer, goes_on=True)
             self._run(training, None, 1, optimizer)
         return self
 
@@ -486,12 +529,12 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         self._check_views()
         rows, _ = validate_images(self, X, reset=False)
         probabilities = np.empty((len(rows), self.n_classes_), dtype=self._dtype)
-        with new_networks_expected():
+        with self._network.predicting() as model, new_networks_expected():
             for start in range(0, len(rows), _PREDICTION_BATCH):
                 part = slice(start, start + _PREDICTION_BATCH)
                 images = rows[part].reshape(-1, *self.image_shape_).astype(self._dtype, copy=False)
                 predicted = [
-                    self.model_.predict_on_batch(view)
+                    model.predict_on_batch(view)
                     for view in views(images, self._mirrored(), self._moved())
                 ]
                 probabilities[part] = np.mean(predicted, axis=0)
@@ -513,9 +556,83 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
+    @property
+    def model_(self):
+        """The trained network, a ``keras.Model``."""
+        return self.keras_classifier_.model_
+
+    @property
+    def keras_classifier_(self):
+        """The ``scikeras.wrappers.KerasClassifier`` that holds the network."""
+        if not self._is_fitted():
+            raise AttributeError(f"This {type(self).__name__} has no network yet: call fit first.")
+        return self._network.wrapper()
+
+    def save_model(self, path):
+        """Write the network to a file from which keras alone loads it.
+
+        Its images are those that the network was trained for, pixels scaled; its outputs are
+        probabilities in the order of ``classes_``. Without the optimizer. To keep the whole
+        classifier, or the pipeline that it is in, use pickle, joblib or skops.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            Ends in ``.keras``, or in ``.h5`` or ``.hdf5`` for keras' older format. A file that
+            is there is replaced, once the new one is whole.
+
+        Raises
+        ------
+        ValueError
+            If the path ends in anything else.
+        """
+        from ._export import plain_model, save_model
+
+        check_is_fitted(self)
+        save_model(plain_model(*self._network.model_and_weights()), path)
+
+    def _export_onnx(self, path, steps):
+        from ._augmenting import views
+        from ._export import export_onnx, plain_model
+        from ._keras import load_keras
+
+        check_is_fitted(self)
+        self._check_views()
+        export_onnx(
+            path,
+            plain_model(*self._network.model_and_weights(), precision="float32"),
+            steps,
+            image_shape=self.image_shape_,
+            views=partial(
+                views, flips=self._mirrored(), shifts=self._moved(), pad=load_keras().ops.pad
+            ),
+            classes=self.classes_.tolist(),
+        )
+
+    def __getstate__(self):
+        return self._with_parameters("pack", super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(self._with_parameters("unpack", state))
+
+    @staticmethod
+    def _with_parameters(how, state):
+        if "keras" not in sys.modules:  # then there are none of its objects, and no need to load it
+            return state
+        from . import _described
+
+        change = getattr(_described, how)
+        return {
+            name: change(value) if name in _KERAS_PARAMETERS else value
+            for name, value in state.items()
+        }
+
+    def _is_fitted(self):
+        return "_network" in vars(self)
+
     def _check_average(self, optimizer, goes_on):
         # Of the optimizer, as one that the user brings may average without ema_momentum.
-        if not optimizer.use_ema:
+        if not (self._network.is_average if optimizer is None else optimizer.use_ema):
             return
         average = (
             f"ema_momentum={self.ema_momentum!r}"
@@ -603,13 +720,9 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
         except ValueError as error:
             raise ValueError(f"validation_data cannot be used: {error}") from error
 
-    def _start_drawing(self, go_on):
-        # A copy, so that after an error the one before has not drawn anything.
-        self._random_state = (
-            copy.deepcopy(self._random_state)
-            if go_on
-            else np.random.RandomState(check_random_state(self.random_state).randint(_MAX_SEED))
-        )
+    def _draw_seed(self, go_on):
+        if not go_on:
+            self._seed = check_random_state(self.random_state).randint(_MAX_SEED)
 
     def _begin(self, n_steps, go_on):
         """Build the network, or return a new optimizer if that of the last steps is at its end.
@@ -641,6 +754,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
     def _build(self, n_steps):
         from ._compiling import make_loss, make_model
         from ._keras import building
+        from ._network import Network
         from ._scikeras import build
 
         options = {name: getattr(self, name) for name in _OPTIONS}
@@ -653,8 +767,7 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                 ARCHITECTURES[architecture],
             )
         self._n_steps = n_steps
-        seed = self._random_state.randint(_MAX_SEED)
-        with building(self.precision_, seed) as keras:
+        with building(self.precision_, self._seed) as keras:
             loss, self._sparse_targets = make_loss(keras, self.loss, self.label_smoothing)
             wrapper = build(
                 partial(
@@ -665,18 +778,20 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                 loss=loss,
                 optimizer=self._make_optimizer(n_steps),
             )
-        self._hold(wrapper)
+        self._network = Network(
+            wrapper,
+            image_shape=self.image_shape_,
+            n_classes=self.n_classes_,
+            precision=self.precision_,
+        )
         self.history_ = {}
         self.n_iter_ = 0
 
-    def _hold(self, wrapper):
-        self.keras_classifier_ = wrapper
-        self.model_ = wrapper.model_
-
-    def _run(self, training, validation, epochs, optimizer):
+    def _run(self, training, validation, epochs, optimizer, tasks=None, folder=None):
         """Train on `training`, a pair of (rows, codes, weights) and a subset of the rows."""
-        from ._augmenting import make_augment
+        from ._augmenting import Augmentation
         from ._batches import Batches
+        from ._checkpoint import checkpoint_path
         from ._training import train
 
         def batches(data, subset, **drawing):
@@ -694,47 +809,35 @@ class KerasCNNClassifier(ClassifierMixin, BaseEstimator):
                 **drawing,
             )
 
-        augment = make_augment(self.augmenter, self._mirrored(), self._random_state)
-        history, best_epoch = train(
-            self.model_,
-            batches(*training, augment=augment, random_state=self._random_state),
-            None if validation is None else batches(*validation),
-            optimizer=optimizer,
-            done=self.n_iter_,
-            epochs=epochs,
-            patience=self.n_iter_no_change if self.early_stopping else None,
-            callbacks=self.callbacks,
-            verbose=self.verbose,
-        )
+        augment = Augmentation(self.augmenter, self._mirrored())
+        path = None
+        if folder is not None:
+            path = checkpoint_path(
+                folder,
+                self._network.described(optimizer),
+                (training, validation, epochs, self.n_iter_, self._seed, self._mirrored()),
+                (self.batch_size, self.early_stopping, self.n_iter_no_change),
+                (self.augmenter, self.callbacks, self.architecture, self.loss),
+            )
+        with self._network.training(optimizer, to_others=bool(self.callbacks)) as model:
+            history, best_epoch = train(
+                model,
+                batches(*training, augment=augment, seed=self._seed),
+                None if validation is None else batches(*validation),
+                done=self.n_iter_,
+                epochs=epochs,
+                patience=self.n_iter_no_change if self.early_stopping else None,
+                callbacks=self.callbacks,
+                tasks=tasks,
+                verbose=self.verbose,
+                path=path,
+            )
         for name, values in history.items():
             self.history_[name] = self.history_.get(name, []) + values
         self.n_iter_ = len(self.history_.get("loss", []))
         vars(self).pop("best_epoch_", None)
         if best_epoch is not None:
             self.best_epoch_ = best_epoch
-
-    def __getstate__(self):
-        state = super().__getstate__().copy()
-        if "model_" in state:
-            from ._scikeras import pack
-
-            del state["model_"]
-            state["keras_classifier_"] = pack(state["keras_classifier_"])
-        return state
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        if "keras_classifier_" in state:
-            from ._scikeras import unpack
-
-            self._hold(
-                unpack(
-                    state["keras_classifier_"],
-                    image_shape=self.image_shape_,
-                    n_classes=self.n_classes_,
-                    precision=self.precision_,
-                )
-            )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

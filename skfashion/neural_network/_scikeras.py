@@ -5,13 +5,10 @@ prediction go to its keras model directly: scikeras' own ``fit`` takes whole arr
 the global generators and shares callbacks between fits, and its ``predict_proba`` drops an axis.
 """
 
-import pickle
-import warnings
 from functools import partial
 
 import numpy as np
 
-from ._keras import building
 from ._training import compile_network
 
 
@@ -21,7 +18,8 @@ def _build(make_model, compile_kwargs):
     return model
 
 
-def _hold(model, image_shape, n_classes, **compile_params):
+def hold(model, image_shape, n_classes, **compile_params):
+    """Return a scikeras classifier that holds a network, its classes known as 0, 1, ..."""
     # Here, where `building` has loaded keras before, quietly.
     from scikeras.wrappers import KerasClassifier
 
@@ -52,31 +50,4 @@ def build(make_model, *, image_shape, n_classes, loss, optimizer):
         Initialized, not trained; its ``model_`` is the network.
     """
     model = partial(_build, make_model)
-    return _hold(model, image_shape, n_classes, loss=loss, optimizer=optimizer)
-
-
-def _seed_states(model):
-    """Return the variables that dropout layers count their masks in, which keras does not save."""
-    weights = {id(weight) for weight in model.weights}
-    return [variable for variable in model.variables if id(variable) not in weights]
-
-
-def pack(wrapper):
-    """Return the network of a wrapper as bytes, with all that training goes on from."""
-    model = wrapper.model_
-    with warnings.catch_warnings():
-        # keras' own, with NumPy 2.
-        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-        return pickle.dumps((model, [np.array(state.numpy()) for state in _seed_states(model)]))
-
-
-def unpack(packed, *, image_shape, n_classes, precision):
-    """Return a wrapper that holds the network of :func:`pack`."""
-    # Known to keras from their import on.
-    from . import _layers, _muon  # noqa: F401
-
-    with building(precision, seed=0):  # the seed is of no consequence: the states are put back
-        model, states = pickle.loads(packed)
-    for state, value in zip(_seed_states(model), states, strict=True):
-        state.assign(value)
-    return _hold(model, image_shape, n_classes)
+    return hold(model, image_shape, n_classes, loss=loss, optimizer=optimizer)

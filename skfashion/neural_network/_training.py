@@ -2,10 +2,13 @@
 
 import copy
 import warnings
-from contextlib import contextmanager
+from contextlib import ExitStack
+from itertools import repeat
 
 import numpy as np
 
+from ._batches import feed
+from ._checkpoint import Checkpoint
 from ._keras import load_keras, new_networks_expected
 
 keras = load_keras()
@@ -32,23 +35,7 @@ def compile_network(model, optimizer, loss):
     model.compile(optimizer, loss, weighted_metrics=["accuracy"])
 
 
-@contextmanager
-def _restored_on_error(model):
-    """Put back the optimizer, its state, the weights and the masks' seeds if the block raises."""
-    optimizer = model.optimizer
-    variables = [*model.variables, *optimizer.variables]
-    before = [np.array(variable.numpy()) for variable in variables]
-    try:
-        yield
-    except BaseException:
-        if model.optimizer is not optimizer:
-            compile_network(model, optimizer, model.loss)
-        for variable, value in zip(variables, before, strict=True):
-            variable.assign(value)
-        raise
-
-
-def train(model, training, validation, *, optimizer, done, epochs, patience, callbacks, verbose):
+def train(model, training, validation, *, done, epochs, patience, callbacks, tasks, verbose, path):
     """Train a network.
 
     Parameters
@@ -57,8 +44,6 @@ def train(model, training, validation, *, optimizer, done, epochs, patience, cal
         Compiled; trained in place.
     training, validation : Batches or None
         The latter is evaluated after each epoch.
-    optimizer : keras.optimizers.Optimizer or None
-        From here on; None to go on with the one that the network has.
     done : int
         Number of epochs that the network was trained for before.
     epochs : int
@@ -68,8 +53,12 @@ def train(model, training, validation, *, optimizer, done, epochs, patience, cal
         the best weights are put back; None for no such stop.
     callbacks : list of keras.callbacks.Callback or None
         The user's; copies of them are called.
+    tasks : EpochTasks or None
+        What tells scikit-learn's callbacks of each epoch.
     verbose : int or bool
         Whether to show a progress bar for each epoch.
+    path : pathlib.Path or None
+        File to go on from if it is there, written after each epoch, removed after the last.
 
     Returns
     -------
@@ -81,12 +70,15 @@ def train(model, training, validation, *, optimizer, done, epochs, patience, cal
     Raises
     ------
     ValueError
-        If the weights are not finite in the end. After any error, the network is as it was.
+        If the file cannot be read, or if the weights are not finite in the end.
+
+    KeyboardInterrupt
+        If training was interrupted (Ctrl-C) and can go on from the file.
 
     Warns
     -----
     UserWarning
-        If training was interrupted (Ctrl-C).
+        If training was interrupted without a file, and is taken for finished.
     """
     recorder = keras.callbacks.History()
     callbacks = [*_copies(callbacks), recorder]
@@ -96,22 +88,41 @@ def train(model, training, validation, *, optimizer, done, epochs, patience, cal
             "val_accuracy", mode="max", patience=patience, restore_best_weights=True
         )
         callbacks.append(best)
-    with _restored_on_error(model):
-        if optimizer is not None:
-            compile_network(model, optimizer, model.loss)
+    if tasks is not None:
+        callbacks.append(tasks)
+    last, first = done + epochs, done
+    checkpoint = None
+    if path is not None:
+        checkpoint = Checkpoint(path, recorder, best)
+        callbacks.append(checkpoint)
+        first += checkpoint.load(model)
+        if verbose and first > done:
+            print(f"Going on after {first - done} of {epochs} epochs, from {path}.")
+    with ExitStack() as feeds:
+        dataset = feeds.enter_context(feed(training, range(first, last)))
+        held_out = {}
+        if validation is not None:
+            held_out["validation_data"] = feeds.enter_context(feed(validation, repeat(0)))
+            held_out["validation_steps"] = len(validation)
         try:
             with new_networks_expected():
                 model.fit(
-                    training.dataset(),
-                    initial_epoch=done,
-                    epochs=done + epochs,
-                    validation_data=None if validation is None else validation.dataset(),
+                    dataset,
+                    steps_per_epoch=len(training),
+                    initial_epoch=first,
+                    epochs=last,
+                    **held_out,
                     callbacks=callbacks,
                     shuffle=False,  # each epoch comes in an order of its own
                     verbose=int(bool(verbose)),
                 )
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=5)
+            if checkpoint is not None:  # so nothing is lost, and a search or a script ends
+                raise
+            done = len(recorder.history.get("loss", []))
+            warnings.warn(
+                f"Training interrupted by user, after {done} of {epochs} epochs.", stacklevel=5
+            )
             # As keras does at the end: where weights are averaged, the average is what is kept.
             model.optimizer.finalize_variable_values(model.trainable_variables)
             if best is not None:
@@ -121,14 +132,12 @@ def train(model, training, validation, *, optimizer, done, epochs, patience, cal
             if training.error not in (None, error):
                 raise training.error from None
             raise
-        finally:
-            training.release()
-            if validation is not None:
-                validation.release()
-        losses = recorder.history.get("loss", [])
-        if not all(np.isfinite(weight).all() for weight in model.get_weights()):
-            raise ValueError(
-                "Training diverged: the network's weights are no longer finite, after losses of "
-                f"{losses[-3:]}. Lower learning_rate, or scale the pixels first (PixelScaler)."
-            )
+    if checkpoint is not None:
+        checkpoint.remove()
+    losses = recorder.history.get("loss", [])
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        raise ValueError(
+            "Training diverged: the network's weights are no longer finite, after losses of "
+            f"{losses[-3:]}. Lower learning_rate, or scale the pixels first (PixelScaler)."
+        )
     return recorder.history, best.best_epoch if best is not None and losses else None

@@ -1,6 +1,8 @@
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import TransformerMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted
 
+from skfashion._base import Estimator
+from skfashion._callbacks import as_one_task
 from skfashion._validation import (
     asked_image_shape,
     check_image_shape,
@@ -10,7 +12,7 @@ from skfashion._validation import (
 )
 
 
-class ImageReshaper(TransformerMixin, BaseEstimator):
+class ImageReshaper(TransformerMixin, Estimator):
     """Reshape rows of pixels to images with a channel axis, and back.
 
     Parameters
@@ -61,6 +63,7 @@ class ImageReshaper(TransformerMixin, BaseEstimator):
     def __init__(self, image_shape=None):
         self.image_shape = image_shape
 
+    @as_one_task
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Find the shape of the images.

@@ -1,6 +1,9 @@
 import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin, _fit_context
 
+from skfashion._base import Estimator
+from skfashion._callbacks import as_one_task
+from skfashion._files import temporary_memmap
 from skfashion._validation import (
     check_range,
     in_the_shape_given,
@@ -8,8 +11,10 @@ from skfashion._validation import (
     validate_images,
 )
 
+_ROWS = 1024  # at a time: few enough to stay in the processor's cache
 
-class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+
+class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
     """Scale pixels from the range of their file format to the range that a network takes.
 
     The scale is known beforehand (a byte goes from 0 to 255), so nothing is learned from the
@@ -48,6 +53,9 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Notes
     -----
+    A ``numpy.memmap`` is scaled to another one, on a temporary file that goes when the array does;
+    so it may be larger than memory.
+
     The result is exactly the correctly rounded ``pixel / 255`` with the default ranges. The
     input is never changed, and the output is a new array. Rows can be put out as data frames
     (``set_output``), images cannot.
@@ -78,6 +86,7 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.dtype = dtype
         self.clip = clip
 
+    @as_one_task
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Check the parameters and the pixels; nothing is learned but the number of pixels.
@@ -128,12 +137,15 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         low, high, feature_low, feature_high = self._check_params()
         rows, image_shape = validate_images(self, X, reset=False)
         self._check_pixels(rows, low, high)
-        scaled = np.subtract(rows, low, dtype=self._output_dtype(rows))
-        scaled /= high - low
-        scaled *= feature_high - feature_low
-        scaled += feature_low
-        if self.clip:
-            np.clip(scaled, feature_low, feature_high, out=scaled)
+        scaled = self._empty_like(X, rows)
+        for start in range(0, len(rows), _ROWS):
+            part = scaled[start : start + _ROWS]
+            np.subtract(rows[start : start + _ROWS], low, out=part, dtype=part.dtype)
+            part /= high - low
+            part *= feature_high - feature_low
+            part += feature_low
+            if self.clip:
+                np.clip(part, feature_low, feature_high, out=part)
         return in_the_shape_given(self, scaled, X, image_shape)
 
     def inverse_transform(self, X):
@@ -158,6 +170,15 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         pixels += low
         return pixels if image_shape is None else pixels.reshape(np.asarray(X).shape)
 
+    def _scale_tensor(self, pixels):
+        """Scale a tensor of keras, without a look at its values."""
+        import keras
+
+        low, high, feature_low, feature_high = self._check_params()
+        scale = (feature_high - feature_low) / (high - low)
+        scaled = keras.layers.Rescaling(scale, feature_low - low * scale)(pixels)
+        return keras.ops.clip(scaled, feature_low, feature_high) if self.clip else scaled
+
     def _check_params(self):
         self._validate_params()  # transform may be the first method called
         if self.dtype is not None:
@@ -172,6 +193,15 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return (
             *check_range("pixel_range", self.pixel_range),
             *check_range("feature_range", self.feature_range),
+        )
+
+    def _empty_like(self, X, rows):
+        dtype = self._output_dtype(rows)
+        # What is on disk, as it may not fit into memory, is scaled to disk.
+        return (
+            temporary_memmap(rows.shape, dtype)
+            if isinstance(X, np.memmap)
+            else np.empty(rows.shape, dtype)
         )
 
     def _output_dtype(self, rows):

@@ -2,10 +2,12 @@ from math import ceil, floor, isfinite
 from numbers import Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
+from skfashion._base import Estimator
+from skfashion._callbacks import as_one_task
 from skfashion._validation import (
     asked_image_shape,
     check_range,
@@ -55,7 +57,7 @@ def _draw_values(n, fill_range, dtype, random_state):
     return random_state.randint(ceil(low), floor(high) + 1, n, dtype=dtype)
 
 
-class RandomErasing(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
     """Fill a random rectangle of some images with a random value, to train more robust networks.
 
     Part of a garment is hidden, so that a network learns to go by all of it. Images are erased
@@ -169,6 +171,7 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.image_shape = image_shape
         self.random_state = random_state
 
+    @as_one_task
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Check the parameters, and find the shape of the images.

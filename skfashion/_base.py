@@ -1,0 +1,30 @@
+"""What every estimator here is, beyond scikit-learn's."""
+
+import warnings
+
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import InconsistentVersionWarning
+
+from skfashion import __version__
+from skfashion._callbacks import CallbackSupportMixin
+
+
+class Estimator(CallbackSupportMixin, BaseEstimator):
+    """An estimator that takes callbacks, and whose pickles tell the version of skfashion."""
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_skfashion_version": __version__}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        version = state.pop("_skfashion_version", "unknown")
+        if version != __version__:
+            warnings.warn(
+                InconsistentVersionWarning(
+                    estimator_name=type(self).__name__,
+                    current_sklearn_version=__version__,
+                    original_sklearn_version=version,
+                ),
+                stacklevel=2,
+            )
+        super().__setstate__(state)

@@ -1,0 +1,54 @@
+"""scikit-learn's callbacks, which it has since 1.9."""
+
+from functools import wraps
+
+__all__ = ["CallbackSupportMixin", "as_one_task", "begin_fit", "with_callbacks"]
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:
+
+    class CallbackSupportMixin:
+        """Stands for scikit-learn's, where there are no callbacks."""
+
+    def with_callbacks(method):
+        """Return the method: no callbacks are to be torn down."""
+        return method
+
+
+def begin_fit(estimator, n_steps):
+    """Tell the callbacks set on an estimator that `fit` begins.
+
+    Parameters
+    ----------
+    estimator : CallbackSupportMixin
+        Its `fit` is decorated by `with_callbacks`.
+    n_steps : int
+        Number of steps at most.
+
+    Returns
+    -------
+    sklearn.callback.CallbackContext or None
+        For steps to begin in; None where no callbacks are set.
+    """
+    if not hasattr(estimator, "_init_callback_context"):
+        return None
+    context = estimator._init_callback_context(max_subtasks=n_steps)
+    return context if getattr(estimator, "_skl_callbacks", None) else None
+
+
+def as_one_task(fit):
+    """Return a method `fit` of one step, of which callbacks are told as a whole."""
+
+    @with_callbacks
+    @wraps(fit)
+    def fit_as_one_task(self, X, y=None):
+        context = begin_fit(self, 0)
+        if context is None:
+            return fit(self, X, y)
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        fit(self, X, y)
+        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
+        return self
+
+    return fit_as_one_task

@@ -1,0 +1,226 @@
+"""The network of a classifier: its arrays, and a description of the model that runs them."""
+
+import json
+import threading
+from contextlib import contextmanager
+
+from ._described import describe, revive
+from ._engines import Engine, assign, give_back, has_idle, key_of, take, values
+from ._keras import building, check_process, load_keras
+from ._scikeras import hold
+from ._training import compile_network
+
+keras = load_keras()
+
+_STATE = (
+    "_image_shape",
+    "_n_classes",
+    "_precision",
+    "_model",
+    "_loss",
+    "_optimizer",
+    "_weights",
+    "_state",
+)
+
+
+class Network:
+    """A network that runs on a compiled model, which it shares with others alike.
+
+    From the time on that somebody asked for its model, it has one of its own; and so it has from
+    the beginning where keras cannot tell whether others are alike, as layers, loss or optimizer
+    are the user's.
+
+    Parameters
+    ----------
+    wrapper : scikeras.wrappers.KerasClassifier
+        Holds the new model, compiled.
+    image_shape : tuple of int
+        ``(height, width, channels)``.
+    n_classes : int
+        Number of classes.
+    precision : str
+        Of the arithmetic.
+    """
+
+    def __init__(self, wrapper, *, image_shape, n_classes, precision):
+        model = wrapper.model_
+        self._image_shape = image_shape
+        self._n_classes = n_classes
+        self._precision = precision
+        self._loss = describe(model.loss)
+        self._optimizer = describe(model.optimizer)
+        try:
+            self._model = describe(model)
+        except (NotImplementedError, TypeError, ValueError):
+            self._model = None  # what is wrong is said when it must be described: to be pickled
+        self._weights = self._state = None
+        self._begin(wrapper)
+        if self._key is not None:
+            self._weights, self._own = values(model), None
+            if not has_idle(self._key):
+                give_back(self._key, Engine(model))
+
+    def _begin(self, own):
+        self._lock = threading.Lock()
+        self._own = own
+        self._contents = object()  # another one whenever the weights change
+        self._key = key_of(self._model, self._loss, self._optimizer)
+
+    @property
+    def is_average(self):
+        """Whether the optimizer leaves averages over its steps as weights."""
+        return json.loads(self._optimizer)["config"]["use_ema"]
+
+    def wrapper(self):
+        """Return the scikeras classifier that holds the model, its own from now on."""
+        with self._lock:
+            return self._get_own()
+
+    def _get_own(self):
+        if self._own is None:
+            model = self._make(self._optimizer)
+            assign(model, self._weights)
+            if self._state is not None:
+                model.optimizer.build(model.trainable_variables)
+                assign(model.optimizer, self._state)
+            self._own = hold(model, self._image_shape, self._n_classes)
+            self._weights = self._state = self._key = None
+        return self._own
+
+    def _make(self, optimizer):
+        with building(self._precision, seed=0):  # of no consequence: weights are put in
+            model, loss = revive(self._model), revive(self._loss)
+            compile_network(model, revive(optimizer), loss)
+        return model
+
+    @contextmanager
+    def predicting(self):
+        """Lend the model, with this network's weights, to one thread at a time."""
+        check_process()
+        with self._lock:
+            if self._key is None:
+                yield self._get_own().model_
+                return
+            engine = self._borrow(self._key, self._optimizer)
+            yield engine.model
+            give_back(self._key, engine)
+
+    def _borrow(self, key, optimizer):
+        engine = take(key, self._contents) or Engine(self._make(optimizer))
+        if engine.holds is not self._contents:
+            assign(engine.model, self._weights)
+            engine.holds = self._contents
+        return engine
+
+    @contextmanager
+    def training(self, optimizer, to_others=False):
+        """Lend the model to be trained; after an error, the network is as it was.
+
+        Parameters
+        ----------
+        optimizer : keras.optimizers.Optimizer or None
+            From here on; None to go on with the one that the network has.
+        to_others : bool, default=False
+            Whether the user's own code will see the model, and may make another one of it.
+        """
+        check_process()
+        with self._lock:
+            described = self._optimizer if optimizer is None else describe(optimizer)
+            key = None if self._key is None else key_of(self._model, self._loss, described)
+            if key is None:
+                with _put_back_on_error(self._get_own().model_) as model:
+                    if optimizer is not None:
+                        compile_network(model, optimizer, model.loss)
+                    yield model
+                self._optimizer = described
+                return
+            engine = self._borrow(key, described)
+            engine.load_optimizer(
+                self._state if optimizer is None else None,
+                json.loads(described)["config"]["learning_rate"],
+            )
+            engine.holds = None
+            model, before = engine.model, _identity(engine.model) if to_others else None
+            yield model
+            self._optimizer = described
+            if to_others and _identity(model) != before:
+                engine.release()
+                self._own = hold(model, self._image_shape, self._n_classes)
+                self._weights = self._state = self._key = None
+                return
+            self._weights, self._state = values(model), values(model.optimizer)
+            self._key = key
+            engine.holds = self._contents = object()
+            give_back(key, engine)
+
+    def described(self, optimizer):
+        """Return all that a training with `optimizer`, as in `training`, begins from."""
+        return self.__getstate__(), None if optimizer is None else describe(optimizer)
+
+    def model_and_weights(self):
+        """Return the description of the model, and the values of all of its variables."""
+        state = self.__getstate__()
+        return state["_model"], state["_weights"]
+
+    def copy_of(self, model):
+        """Return what this network were if the training of `model`, as lent, ended here."""
+        state = {name: getattr(self, name) for name in _STATE}
+        before = values(model)
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+        state.update(_model=self._model or describe(model), _weights=values(model), _state=None)
+        assign(model, before)
+        copy = object.__new__(type(self))
+        copy.__setstate__(state)
+        return copy
+
+    def forget_optimizer(self):
+        """Have the next training begin with a new optimizer."""
+        if self._own is None:
+            self._state = None
+            return
+        model = self._own.model_
+        compile_network(model, revive(self._optimizer), model.loss)
+
+    def __getstate__(self):
+        with self._lock:
+            state = {name: getattr(self, name) for name in _STATE}
+            if self._own is not None:
+                model = self._own.model_
+                optimizer = model.optimizer
+                state["_model"] = describe(model)
+                state["_optimizer"] = describe(optimizer)
+                state["_weights"] = values(model)
+                state["_state"] = values(optimizer) if int(optimizer.iterations) else None
+        return state
+
+    def __setstate__(self, state):
+        if set(state) != set(_STATE):
+            raise ValueError(
+                "This network cannot be loaded: it is damaged, or of another version of skfashion. "
+                f"Expected {sorted(_STATE)}, got {sorted(state)}."
+            )
+        vars(self).update(state)
+        self._begin(None)
+
+
+def _identity(model):
+    """Return what tells whether a callback has changed more of a model than its weights."""
+    # Of its layers, as a model's own description comes with its optimizer's.
+    return [describe(layer) for layer in model.layers], id(model.optimizer), id(model.loss)
+
+
+@contextmanager
+def _put_back_on_error(model):
+    """Put back the optimizer, its state, the weights and the masks' seeds if the block raises."""
+    optimizer = model.optimizer
+    optimizer.build(model.trainable_variables)
+    before = values(model), values(optimizer)
+    try:
+        yield model
+    except BaseException:
+        if model.optimizer is not optimizer:
+            compile_network(model, optimizer, model.loss)
+        assign(model, before[0])
+        assign(optimizer, before[1])
+        raise

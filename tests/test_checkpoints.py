@@ -1,0 +1,309 @@
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from unittest import mock
+
+import joblib
+import keras
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+from skfashion import KerasCNNClassifier, RandomErasing
+from skfashion.neural_network._checkpoint import Checkpoint
+
+SMALL = {"architecture": "two_conv_dropout", "filters": (4,), "epochs": 5, "random_state": 0}
+
+
+class StoppedError(Exception):
+    pass
+
+
+@pytest.fixture(scope="module")
+def scaled(clothes):
+    X, y = clothes
+    return (X / 255).astype(np.float32), y
+
+
+@contextmanager
+def stopped_after(n_files):
+    """Have training stop once it has written so many checkpoints."""
+    write, written = Checkpoint._save, []
+
+    def save(self):
+        write(self)
+        written.append(self)
+        if len(written) == n_files:
+            raise StoppedError
+
+    with mock.patch.object(Checkpoint, "_save", save), pytest.raises(StoppedError):
+        yield
+
+
+@contextmanager
+def interrupted_after(n_files):
+    """Press Ctrl-C once training has written so many checkpoints."""
+    write, written = Checkpoint._save, []
+
+    def save(self):
+        write(self)
+        written.append(self)
+        if len(written) == n_files:
+            signal.raise_signal(signal.SIGINT)
+
+    with mock.patch.object(Checkpoint, "_save", save):
+        yield
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"optimizer": "conv_muon", "architecture": "residual", "filters": (8,), "epochs": 4},
+        {"learning_rate_schedule": "cosine", "ema_momentum": 0.9},
+        {"early_stopping": True, "n_iter_no_change": 2, "epochs": 8, "learning_rate": 0.01},
+        {"augmenter": RandomErasing(fill_range=(0, 1)), "flips": True},
+        {"augmenter": [keras.layers.RandomTranslation(0.1, 0.1), RandomErasing()]},
+        {"class_weight": "balanced", "batch_size": "auto", "optimizer": keras.optimizers.SGD(0.1)},
+    ],
+    ids="-".join,
+)
+def test_training_goes_on_to_the_same_weights(scaled, tmp_path, settings):
+    X, y = scaled
+    undisturbed = KerasCNNClassifier(**{**SMALL, **settings}).fit(X, y)
+    cnn = KerasCNNClassifier(checkpoint_dir=tmp_path / "new", **{**SMALL, **settings})
+    for n_files in (3, 1):  # the first file is written before the first epoch
+        with stopped_after(n_files):
+            cnn.fit(X, y)
+        assert not hasattr(cnn, "classes_")
+        assert len(os.listdir(tmp_path / "new")) == 1
+    epochs = []
+    with mock.patch.object(Checkpoint, "load", noting(epochs)):
+        cnn.fit(X, y)
+    assert epochs == [3]
+    assert cnn.history_ == undisturbed.history_
+    assert cnn.n_iter_ == undisturbed.n_iter_
+    assert_array_equal(cnn.predict_proba(X), undisturbed.predict_proba(X))
+    assert os.listdir(tmp_path / "new") == []
+
+
+def noting(epochs):
+    load = Checkpoint.load
+
+    def load_and_note(self, model):
+        epochs.append(load(self, model))
+        return epochs[-1]
+
+    return load_and_note
+
+
+def test_each_training_has_a_file_of_its_own(scaled, tmp_path):
+    X, y = scaled
+    others = [
+        (X, y, {"random_state": 1}),
+        (X, y, {"epochs": 6}),
+        (X, y, {"learning_rate": 0.1}),
+        (X, y, {"augmenter": RandomErasing(0.3)}),
+        (X, y, {"flips": True}),
+        (X, y, {"batch_size": 64}),
+        (X, y, {"dropout": 0.3}),
+        (X, y[::-1], {}),
+        (np.nextafter(X, 2), y, {}),
+        (X, y, {"class_weight": "balanced"}),
+    ]
+    for n_files, (X_one, y_one, settings) in enumerate([(X, y, {}), *others], start=1):
+        cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **{**SMALL, **settings})
+        with stopped_after(1):
+            cnn.fit(X_one, y_one)
+        assert len(os.listdir(tmp_path)) == n_files
+
+
+def test_the_fits_of_a_search_share_a_folder(scaled, tmp_path):
+    cnn = KerasCNNClassifier(**SMALL)
+    grid = {"learning_rate": [0.001, 0.01]}
+    alone = GridSearchCV(cnn, grid, cv=2).fit(*scaled)
+    cnn.set_params(checkpoint_dir=str(tmp_path))
+    with stopped_after(8):
+        GridSearchCV(cnn, grid, cv=2, error_score="raise").fit(*scaled)
+    search = GridSearchCV(cnn, grid, cv=2).fit(*scaled)
+    assert_array_equal(search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"])
+    assert os.listdir(tmp_path) == []
+
+
+def test_ctrl_c_ends_a_search_that_can_go_on(scaled, tmp_path, ctrl_c):
+    cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **SMALL)
+    search = GridSearchCV(cnn, {"learning_rate": [0.001, 0.01]}, cv=2)
+    with interrupted_after(7), pytest.raises(KeyboardInterrupt):
+        search.fit(*scaled)
+    assert len(os.listdir(tmp_path)) == 1
+    search.fit(*scaled)
+    cnn.set_params(checkpoint_dir=None)
+    alone = GridSearchCV(cnn, {"learning_rate": [0.001, 0.01]}, cv=2).fit(*scaled)
+    assert_array_equal(search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"])
+
+
+def test_ctrl_c_leaves_a_fitted_classifier_as_it_was(scaled, tmp_path, ctrl_c):
+    X, y = scaled
+    cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, warm_start=True, **SMALL).fit(X, y)
+    before = cnn.predict_proba(X)
+    with interrupted_after(2), pytest.raises(KeyboardInterrupt):
+        cnn.fit(X, y)
+    assert cnn.n_iter_ == 5
+    assert_array_equal(cnn.predict_proba(X), before)
+    assert cnn.fit(X, y).n_iter_ == 10
+    assert os.listdir(tmp_path) == []
+
+
+def test_two_fits_of_the_same_training_do_not_disturb_each_other(scaled, tmp_path):
+    cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **{**SMALL, "epochs": 20})
+    expected = clone(cnn).set_params(checkpoint_dir=None).fit(*scaled).history_
+    with joblib.parallel_config(backend="threading"):
+        fits = joblib.Parallel(4)(joblib.delayed(clone(cnn).fit)(*scaled) for _ in range(8))
+    for fitted in fits:
+        assert_allclose(fitted.history_["loss"], expected["loss"], rtol=1e-4)
+    assert os.listdir(tmp_path) == []
+
+
+def rate_of(factor):
+    def schedule(epoch, rate):
+        return rate * factor
+
+    return keras.callbacks.LearningRateScheduler(schedule)
+
+
+def network_of(factor):
+    def activation(x):
+        return keras.ops.tanh(x) * factor
+
+    def architecture(input_shape, n_classes):
+        images = keras.Input(input_shape)
+        units = keras.layers.Dense(4, activation)(keras.layers.Flatten()(images))
+        return keras.Model(images, keras.layers.Dense(n_classes, "softmax")(units))
+
+    return architecture
+
+
+def loss_of(factor):
+    def loss(true, predicted):
+        return factor * keras.losses.categorical_crossentropy(true, predicted)
+
+    return loss
+
+
+@pytest.mark.parametrize(
+    ("parameter", "values"),
+    [
+        ("callbacks", [[rate_of(1)], [rate_of(0.5)], None]),
+        ("architecture", [network_of(1), network_of(2)]),
+        ("loss", [loss_of(1), loss_of(2)]),
+    ],
+)
+def test_functions_count_by_what_they_do(scaled, tmp_path, parameter, values):
+    settings = {**SMALL, "checkpoint_dir": tmp_path}
+    if parameter == "architecture":
+        del settings["filters"]
+    cnn = KerasCNNClassifier(**settings)
+    for n_files, value in enumerate(values, 1):
+        with stopped_after(1):
+            cnn.set_params(**{parameter: value}).fit(*scaled)
+        assert len(os.listdir(tmp_path)) == n_files
+    again = {"callbacks": None, "architecture": network_of(2), "loss": loss_of(2)}[parameter]
+    with stopped_after(1):
+        cnn.set_params(**{parameter: again}).fit(*scaled)
+    assert len(os.listdir(tmp_path)) == len(values)
+
+
+def test_a_disk_that_fills_up_does_not_end_training(scaled, tmp_path):
+    write, written = np.savez, []
+
+    def savez(*args, **kwargs):
+        if written:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(1)
+        write(*args, **kwargs)
+
+    cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **SMALL)
+    with (
+        mock.patch("numpy.savez", savez),
+        pytest.warns(UserWarning, match=r"checkpoint_dir.*No space left.*goes on without"),
+    ):
+        cnn.fit(*scaled)
+    assert cnn.n_iter_ == 5
+
+
+@pytest.mark.parametrize("harm", ["cut", "other", "empty", "unknown"])
+def test_a_damaged_file_is_an_error(scaled, tmp_path, harm):
+    cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **SMALL)
+    with stopped_after(2):
+        cnn.fit(*scaled)
+    (path,) = tmp_path.iterdir()
+    if harm == "other":
+        np.savez(path, header="{}")
+    elif harm == "unknown":  # a way of compression that nobody knows
+        content = bytearray(path.read_bytes())
+        content[content.index(b"PK\1\2") + 10] = 77
+        path.write_bytes(content)
+    else:
+        path.write_bytes(path.read_bytes()[: 1000 if harm == "cut" else 0])
+    with pytest.raises(ValueError, match=r"checkpoint .*npz cannot be read: .* Remove it"):
+        cnn.fit(*scaled)
+    path.unlink()
+    assert cnn.fit(*scaled).n_iter_ == 5
+
+
+def test_without_a_seed_there_is_no_going_on(scaled, tmp_path):
+    cnn = KerasCNNClassifier(checkpoint_dir=tmp_path)
+    with pytest.raises(ValueError, match="checkpoint_dir needs random_state"):
+        cnn.fit(*scaled)
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_before_training(scaled, tmp_path):
+    (tmp_path / "file").write_text("")
+    cnn = KerasCNNClassifier(checkpoint_dir=tmp_path / "file", **SMALL)
+    with pytest.raises(NotADirectoryError, match=r"checkpoint_dir must be a folder .*file"):
+        cnn.fit(*scaled)
+    cnn.set_params(checkpoint_dir=tmp_path / "file" / "below")
+    with pytest.raises(NotADirectoryError, match="checkpoint_dir must be a folder"):
+        cnn.fit(*scaled)
+
+
+KILLED = """
+import sys
+import numpy as np
+from skfashion import KerasCNNClassifier
+from skfashion.datasets import make_fashion_images
+X, y = make_fashion_images(240, image_size=20, random_state=0, return_X_y=True)
+cnn = KerasCNNClassifier(
+    "two_conv_dropout", filters=(4,), epochs=30, random_state=0, checkpoint_dir=sys.argv[1]
+)
+np.save(sys.argv[2], cnn.fit(X / np.float32(255), y).predict_proba(X / np.float32(255)))
+"""
+
+
+def test_a_killed_training_comes_to_the_same_weights(tmp_path):
+    rng = random.Random(0)
+    command = [sys.executable, "-c", KILLED, tmp_path / "killed"]
+    subprocess.run(
+        [*command[:3], tmp_path / "other", tmp_path / "undisturbed.npy"], check=True, timeout=300
+    )
+
+    def written():
+        return [file.stat() for file in tmp_path.glob("killed/*.npz")]
+
+    for _ in range(3):
+        before = written()
+        with subprocess.Popen([*command, tmp_path / "all.npy"]) as process:
+            while process.poll() is None and written() == before:
+                time.sleep(0.01)
+            time.sleep(rng.uniform(0, 0.3))
+            process.kill()
+    subprocess.run([*command, tmp_path / "all.npy"], check=True, timeout=300)
+    assert_array_equal(np.load(tmp_path / "all.npy"), np.load(tmp_path / "undisturbed.npy"))
+    assert os.listdir(tmp_path / "killed") == []
