@@ -1,0 +1,53 @@
+"""
+A grid search on several machines
+=================================
+
+The same search, on the workers of a dask cluster. Here they are two processes on this machine; with
+the address of a scheduler, ``Client("tcp://...:8786")``, they are those of a cluster. It runs on
+generated images, within a minute. Needs ``pip install distributed``.
+"""
+
+import os
+import time
+
+import joblib
+from dask.distributed import Client, LocalCluster
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+
+from skfashion import make_cnn_pipeline
+from skfashion.datasets import make_fashion_images
+
+GRID = {"cnn__learning_rate": [0.02, 0.04]}
+
+
+def main():
+    # As many threads here as a worker has: sums come in the same order, and scores are the same.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    X, y = make_fashion_images(500, random_state=0, return_X_y=True)
+    folds = list(StratifiedKFold(2).split(X, y))
+    search = GridSearchCV(make_cnn_pipeline(epochs=2, random_state=0), GRID, cv=folds)
+    start = time.perf_counter()
+    search.fit(X, y)
+    print(f"Here: {search.best_params_}, {search.best_score_:.4f}, {_since(start)}")
+
+    # Sent to every worker: what is on one worker alone would be lost with it.
+    everywhere = [X, y, *(indices for fold in folds for indices in fold)]
+    # One thread a worker: TensorFlow has threads of its own, one for each core of its share.
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+        joblib.parallel_config(backend="dask", scatter=everywhere),
+    ):
+        client.amm.stop()  # dask's memory manager, which would drop the copies again
+        start = time.perf_counter()
+        search.fit(X, y)
+        print(f"On dask: {search.best_params_}, {search.best_score_:.4f}, {_since(start)}")
+
+
+def _since(start):
+    return f"{time.perf_counter() - start:.0f} s"
+
+
+# Each worker imports this file, and must not start a cluster of its own.
+if __name__ == "__main__":
+    main()
