@@ -1,0 +1,387 @@
+"""What happens when something breaks: kills, Ctrl-C, no space, damaged files, many threads.
+
+Each row is one fault, how often it was tried, and what came of it; an outcome that is not as
+promised ends the script with an error. Mutations are drawn from a fixed seed: bytes changed, cut
+out, put in, files cut short or longer than they should be.
+"""
+
+import gzip
+import os
+import pickle
+import random
+import re
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import joblib
+import numpy as np
+from _report import HERE, arguments, header, table, write
+
+from skfashion import KerasCNNClassifier, make_cnn_pipeline
+from skfashion.datasets import make_fashion_images, read_fashion_csv, read_idx
+
+COLUMNS = ("fault", "times", "outcome")
+SMALL = {"architecture": "two_conv_dropout", "filters": (4,), "random_state": 0}
+IMAGES = {"image_size": 20, "random_state": 0, "return_X_y": True}
+RESUMED = """
+import sys, numpy as np
+from skfashion import make_cnn_pipeline
+from skfashion.datasets import make_fashion_images
+X, y = make_fashion_images(2_000, random_state=0, return_X_y=True)
+pipeline = make_cnn_pipeline(epochs=12, random_state=0, checkpoint_dir=sys.argv[1])
+weights = pipeline.fit(X, y)["cnn"].model_.get_weights()
+np.save(sys.argv[2], np.concatenate([weight.ravel() for weight in weights]))
+"""
+SEARCHED = """
+import sys
+from sklearn.model_selection import GridSearchCV
+from skfashion import make_cnn_pipeline
+from skfashion.datasets import make_fashion_images
+X, y = make_fashion_images(500, random_state=0, return_X_y=True)
+search = GridSearchCV(make_cnn_pipeline(epochs=50), {"cnn__dropout": [0, 0.2]}, n_jobs=2)
+print("begins", flush=True)
+try:
+    search.fit(X, y)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+FITTED = """
+import sys, warnings
+from skfashion import make_cnn_pipeline
+from skfashion.datasets import make_fashion_images
+X, y = make_fashion_images(2_000, random_state=0, return_X_y=True)
+make_cnn_pipeline(epochs=1, random_state=0).fit(X, y)
+print("begins", flush=True)
+warnings.simplefilter("error", ResourceWarning)
+pipeline = make_cnn_pipeline(epochs=500, random_state=0).fit(X, y)
+print("interrupted", abs(pipeline.predict_proba(X).sum(axis=1) - 1).max() < 1e-4, flush=True)
+"""
+
+
+def main():
+    options = arguments(__doc__, [test.__name__ for *_, test in FAULTS])
+    parts = [header("faults", __doc__, sections=options.sections)]
+    print(parts[0], flush=True)
+    rows = []
+    for fault, times, test in FAULTS:
+        if options.sections and test.__name__ not in options.sections:
+            continue
+        times = max(times // 100, 1) if options.trial else times
+        start = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            outcome = test(times, Path(folder), random.Random(0))
+        rows.append((fault, f"{times:,}", outcome))
+        print(rows[-1], f"{time.perf_counter() - start:.0f} s", flush=True)
+    parts.append(table(COLUMNS, rows))
+    print("", parts[-1], sep="\n\n")
+    if not options.trial:
+        write("faults", parts)
+
+
+def killed(times, folder, rng):
+    command = [sys.executable, "-c", RESUMED]
+    subprocess.run([*command, folder / "none", folder / "undisturbed.npy"], check=True)
+    done = 0
+    for n in range(times):
+        files = folder / str(n)
+        process = subprocess.Popen([*command, files, folder / "all.npy"])
+        while process.poll() is None and not files.exists():
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 8))
+        process.kill()
+        if process.wait() == 0:  # it was done before
+            continue
+        done += 1
+        subprocess.run([*command, files, folder / "all.npy"], check=True)
+        both = np.load(folder / "undisturbed.npy"), np.load(folder / "all.npy")
+        assert np.array_equal(*both)
+        assert not list(files.iterdir())
+    return f"{done} killed before their end; each ended with the weights of an undisturbed run"
+
+
+def _interrupt(code, after, folder):
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stdout.readline() == b"begins\n"
+    time.sleep(after)
+    start = time.perf_counter()
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of its processes
+    output, errors = process.communicate(timeout=60)
+    took = time.perf_counter() - start
+    for _ in range(100):
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return output, errors, took
+        time.sleep(0.1)
+    raise AssertionError("workers are left")
+
+
+def interrupted_fit(times, folder, rng):
+    took = []
+    for _ in range(times):
+        output, errors, seconds = _interrupt(FITTED, rng.uniform(0.5, 5), folder)
+        assert output == b"interrupted True\n", errors
+        assert b"Training interrupted by user" in errors
+        took.append(seconds)
+    return f"a warning and a network trained so far, in {max(took):.1f} s at most"
+
+
+def interrupted_search(times, folder, rng):
+    took = []
+    for _ in range(times):
+        output, errors, seconds = _interrupt(SEARCHED, rng.uniform(1, 20), folder)
+        assert output == b"interrupted\n", errors
+        took.append(seconds)
+    return f"`KeyboardInterrupt`, and no worker left, in {max(took):.1f} s at most"
+
+
+def no_space(times, folder, rng):
+    X, y = make_fashion_images(100, **IMAGES)
+    pipeline = make_cnn_pipeline(epochs=1, random_state=0).fit(X, y)
+    (folder / "network.keras").write_text("before")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    refused = 0
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+        for attempt in (
+            lambda: pipeline.set_params(cnn__checkpoint_dir=folder / "new", cnn__epochs=3).fit(
+                X, y
+            ),
+            lambda: pipeline["cnn"].save_model(folder / "network.keras"),
+        ):
+            try:
+                attempt()
+            except OSError:
+                refused += 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert refused == 2
+    assert (folder / "network.keras").read_text() == "before"
+    assert not list((folder / "new").iterdir())
+    assert {path.name for path in folder.iterdir()} == {"network.keras", "new"}
+    assert pipeline.predict(X).shape == y.shape
+    return "`OSError`; the file as it was, no other left; the classifier as it was"
+
+
+def no_home(times, folder, rng):
+    code = (
+        "from skfashion import make_cnn_pipeline, make_knn_pipeline\n"
+        "from skfashion.datasets import make_fashion_images\n"
+        "X, y = make_fashion_images(100, random_state=0, return_X_y=True)\n"
+        "make_cnn_pipeline(epochs=1).fit(X, y).predict(X)\n"
+        "make_knn_pipeline().fit(X, y).predict(X)"
+    )
+    nowhere = {"HOME": "/proc/nowhere", "XDG_CACHE_HOME": "/proc/nowhere"}
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, **nowhere})
+    return "both pipelines train and predict"
+
+
+def downloads(times, folder, rng):
+    tests = HERE.parent / "tests" / "test_fetch_fashion_mnist.py"
+    options = ["-q", "-n", "0", "-p", "no:cacheprovider", "--basetemp", folder / "pytest"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, tests], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+    passed = re.search(r"(\d+) passed", done.stdout)[1]
+    return (
+        f"an `OSError` that names file and reason, nothing left, or the right data: {passed} tests"
+    )
+
+
+def _mutate(content, rng):
+    content = bytearray(content)
+    kind = rng.randrange(6)
+    where = rng.randrange(len(content)) if rng.random() < 0.5 else rng.randrange(20)
+    if kind == 0:
+        del content[where:]
+    elif kind == 1:
+        content += rng.randbytes(rng.randrange(1, 2_000))
+    elif kind == 2:
+        del content[where : where + rng.randrange(1, 100)]
+    elif kind == 3:
+        content[where:where] = rng.randbytes(rng.randrange(1, 100))
+    else:
+        for _ in range(rng.randrange(1, 10)):
+            content[rng.randrange(len(content))] = rng.randrange(256)
+    return bytes(content)
+
+
+def _outcomes(times, path, original, rng, read, agrees, refusals):
+    refused, slowest = 0, 0
+    for _ in range(times):
+        content = original
+        while content == original:
+            content = _mutate(original, rng)
+        path.write_bytes(content)
+        start = time.perf_counter()
+        try:
+            found = read(path)
+        except refusals:
+            refused += 1
+        else:
+            assert agrees(content, found)
+        slowest = max(slowest, time.perf_counter() - start)
+    assert slowest < 60
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    assert peak < 4_096
+    return (
+        f"{refused:,} refused, {times - refused:,} read as they stand; "
+        f"{slowest:.2f} s at most, peak of memory {peak:.0f} MiB"
+    )
+
+
+def mutated_idx(times, folder, rng):
+    images = np.random.RandomState(0).randint(0, 256, (30, 28, 28), np.uint8)
+    plain = b"\0\0\x08\x03" + np.array(images.shape, ">i4").tobytes() + images.tobytes()
+
+    def agrees(content, found):
+        if content.startswith(b"\x1f\x8b"):
+            content = gzip.decompress(content)
+        sizes = np.array(found.shape, ">i4").tobytes()
+        return content == b"\0\0\x08" + bytes([found.ndim]) + sizes + found.tobytes()
+
+    outcomes = []
+    for content in (plain, gzip.compress(plain, mtime=0)):
+        path = folder / "images"
+        outcomes.append(
+            _outcomes(times // 2 or 1, path, content, rng, read_idx, agrees, (ValueError, OSError))
+        )
+    return "plain: {}. gzip: {}".format(*outcomes)
+
+
+def mutated_csv(times, folder, rng):
+    pixels = np.random.RandomState(0).randint(0, 256, (5, 9))
+    lines = ["label," + ",".join(f"pixel{n}" for n in range(1, 10))]
+    lines += [f"{n}," + ",".join(map(str, row)) for n, row in enumerate(pixels)]
+
+    def agrees(content, found):
+        X, y = found
+        rows = [line.split(",") for line in content.decode().splitlines()[1:] if line.strip()]
+        expected = [[float(value.strip().strip("\"'")) for value in row] for row in rows]
+        return np.array_equal(np.column_stack([y, X]), expected)
+
+    content = "\n".join(lines).encode()
+    return _outcomes(
+        times, folder / "images.csv", content, rng, read_fashion_csv, agrees, (ValueError, OSError)
+    )
+
+
+def _small(**settings):
+    X, y = make_fashion_images(100, **IMAGES)
+    return KerasCNNClassifier(epochs=2, **SMALL, **settings), X / np.float32(255), y
+
+
+def mutated_checkpoints(times, folder, rng):
+    from skfashion.neural_network._checkpoint import Checkpoint
+
+    cnn, X, y = _small(checkpoint_dir=folder)
+    expected = cnn.fit(X, y).predict_proba(X)
+    remove, Checkpoint.remove = Checkpoint.remove, lambda self: None
+    try:
+        cnn.fit(X, y)
+        (path,) = folder.iterdir()
+
+        def read(path):
+            return cnn.fit(X, y).predict_proba(X)
+
+        return _outcomes(
+            times,
+            path,
+            path.read_bytes(),
+            rng,
+            read,
+            lambda content, found: np.array_equal(found, expected),
+            ValueError,
+        )
+    finally:
+        Checkpoint.remove = remove
+
+
+def mutated_skops(times, folder, rng):
+    import skops.io
+
+    cnn, X, y = _small()
+    expected = cnn.fit(X, y).predict_proba(X)
+    content = skops.io.dumps(cnn)
+    trusted = skops.io.get_untrusted_types(data=content)
+    assert all(name.startswith("skfashion.") for name in trusted)
+
+    def read(path):
+        return skops.io.load(path, trusted=trusted).predict_proba(X)
+
+    def agrees(content, found):
+        return np.array_equal(found, expected)
+
+    return _outcomes(times, folder / "cnn.skops", content, rng, read, agrees, Exception)
+
+
+def mutated_keras(times, folder, rng):
+    import keras
+
+    cnn, X, y = _small()
+    images = X.reshape(-1, *cnn.fit(X, y).image_shape_)
+    path = folder / "network.keras"
+    cnn.save_model(path)
+    expected = keras.models.load_model(path).predict_on_batch(images)
+
+    def read(path):
+        return keras.models.load_model(path).predict_on_batch(images)
+
+    def agrees(content, found):
+        return np.array_equal(found, expected)
+
+    return _outcomes(times, path, path.read_bytes(), rng, read, agrees, Exception)
+
+
+def threads(times, folder, rng):
+    X, y = make_fashion_images(100, **IMAGES)
+    pipeline = make_cnn_pipeline(epochs=1, random_state=0).fit(X, y)
+    expected = [pipeline.predict_proba(X[n : n + 1]) for n in range(len(X))]
+    got = joblib.Parallel(n_jobs=8, backend="threading")(
+        joblib.delayed(pipeline.predict_proba)(X[n % 100 : n % 100 + 1]) for n in range(times)
+    )
+    assert all(np.array_equal(one, expected[n % 100]) for n, one in enumerate(got))
+    copied = pickle.loads(pickle.dumps(pipeline))
+    assert np.array_equal(copied.predict_proba(X[:1]), expected[0])
+    return "the answers of one thread"
+
+
+FAULTS = [
+    ("SIGKILL at a random moment of `fit` with `checkpoint_dir`, then `fit` again", 10, killed),
+    ("Ctrl-C in `fit`", 3, interrupted_fit),
+    ("Ctrl-C in a grid search with two loky workers", 3, interrupted_search),
+    ("no space left for a checkpoint and a saved network", 1, no_space),
+    ("a home folder that cannot be written", 1, no_home),
+    (
+        "`fetch_fashion_mnist`: Ctrl-C, no space, a folder that cannot be written, bad "
+        "mirrors, damaged files, two processes at once",
+        1,
+        downloads,
+    ),
+    ("a mutated IDX file, plain or gzip", 10_000, mutated_idx),
+    ("a mutated CSV file", 10_000, mutated_csv),
+    ("a mutated checkpoint", 500, mutated_checkpoints),
+    ("a mutated file of skops", 1_000, mutated_skops),
+    ("a mutated network in keras' format", 500, mutated_keras),
+    ("`predict_proba` of one image from 8 threads at once", 1_000, threads),
+]
+
+
+if __name__ == "__main__":
+    main()
