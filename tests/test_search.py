@@ -66,7 +66,10 @@ def searches():
             cv=2,
             random_state=0,
         ),
-        "halving, samples": HalvingGridSearchCV(
+        "halving, samples, cnn": HalvingGridSearchCV(
+            cnn_pipeline(), CNN, min_resources=60, factor=2, cv=2, random_state=0
+        ),
+        "halving, samples, knn": HalvingGridSearchCV(
             make_knn_pipeline(), KNN, min_resources=60, factor=2, cv=2, random_state=0
         ),
     }

@@ -230,7 +230,9 @@ def test_layers_that_cannot_be_copied_say_so(scaled):
 
 def test_a_search_reaches_the_augmenters_parameters(clothes):
     X, y = clothes
-    pipeline = make_cnn_pipeline(random_erasing=0.15, epochs=1, random_state=0)
+    pipeline = make_cnn_pipeline(
+        architecture="two_conv_dropout", filters=(4,), random_erasing=0.15, epochs=1, random_state=0
+    )
     assert pipeline["cnn"].augmenter.p == 0.15
     assert pipeline["cnn"].augmenter.fill_range == (0, 1)
     grid = {"cnn__augmenter__p": [0, 0.5], "cnn__dropout": [0, 0.3]}
