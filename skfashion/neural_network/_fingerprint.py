@@ -55,6 +55,10 @@ def _known(value, within):
         return known(value.__func__), known(value.__self__)
     if inspect.isfunction(value):
         return _of_function(value, known)
+    if inspect.ismodule(value):
+        return value.__name__
+    if inspect.isclass(value):
+        return value.__module__, value.__qualname__
     return value
 
 
