@@ -10,7 +10,15 @@ from skfashion._callbacks import CallbackSupportMixin
 
 
 class Estimator(CallbackSupportMixin, BaseEstimator):
-    """An estimator that takes callbacks, and whose pickles tell the version of skfashion."""
+    """An estimator that takes callbacks, whose pickles tell the version of skfashion.
+
+    In a notebook, its picture links to its page in the documentation.
+    """
+
+    _doc_link_module = "skfashion"
+    _doc_link_template = (
+        "https://skfashion.github.io/skfashion/generated/{estimator_module}.{estimator_name}.html"
+    )
 
     def __getstate__(self):
         return {**super().__getstate__(), "_skfashion_version": __version__}

@@ -1,9 +1,13 @@
 """Every parameter that is set to what it cannot be, as the constraints tell."""
 
 import inspect
+import re
+from pydoc import locate
 
 import pytest
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.utils import estimator_html_repr
 from sklearn.utils._param_validation import generate_invalid_param_val, make_constraint
 
 import skfashion
@@ -94,3 +98,12 @@ def test_of_the_last_step_of_a_pipeline(clothes):
     with pytest.raises(ValueError, match="'epochs' parameter of KerasCNNClassifier"):
         pipeline.fit(*clothes)
     assert clone(KerasCNNClassifier(epochs=0)).epochs == 0
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_pictures_in_notebooks_link_to_the_page_of_the_public_name(estimator):
+    link = re.search(
+        r'href="https://skfashion[^"]*/generated/([\w.]+)\.html"',
+        estimator_html_repr(make_pipeline(estimator())),
+    )
+    assert locate(link[1]) is estimator

@@ -5,7 +5,12 @@ from numbers import Integral, Real
 from os import PathLike
 
 import numpy as np
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import (
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -42,7 +47,9 @@ def _check_several(classes):
         )
 
 
-class KerasCNNClassifier(ClassifierMixin, Estimator):
+class KerasCNNClassifier(
+    ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, Estimator
+):
     """Convolutional network for classifying images, trained by keras.
 
     The network is built, compiled and held by a ``scikeras.wrappers.KerasClassifier``. Rows of
@@ -522,23 +529,47 @@ class KerasCNNClassifier(ClassifierMixin, Estimator):
             If the images are not those that the network was trained for, or `flips` or `shifts`
             was set to what cannot be used.
         """
-        from ._augmenting import views
-        from ._keras import new_networks_expected
+        check_is_fitted(self)
+        return self._predict(X, lambda model: model, self.n_classes_)
+
+    def transform(self, X):
+        """Return what the network makes of each image before it tells the classes.
+
+        These are the numbers that the last dense layer is given: images that look alike to the
+        network are close to each other, so that nearest neighbours among them are similar items.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
+            Pixels, as many an image as in training; rows and images are both taken.
+
+        Returns
+        -------
+        ndarray of shape (n, n_features_out)
+            As many numbers as the last dense layer takes: 128 for "residual", 64 for "three_conv",
+            as they are by default. Averaged over the same mirrored and moved images as
+            predictions. float64 where training was in float64, else float32.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`predict_proba`, and if the network is not of layers that end in a dense one.
+
+        Examples
+        --------
+        >>> from sklearn.pipeline import make_pipeline
+        >>> from skfashion import KerasCNNClassifier, VectorizedKNNClassifier
+        >>> from skfashion.datasets import make_fashion_images
+        >>> X, y = make_fashion_images(100, random_state=0, return_X_y=True)
+        >>> cnn = KerasCNNClassifier(epochs=2, random_state=0)
+        >>> similar = make_pipeline(cnn, VectorizedKNNClassifier(3)).fit(X / 255, y)
+        >>> similar[0].transform(X[:5] / 255).shape
+        (5, 64)
+        """
+        from ._embedding import embedding_of
 
         check_is_fitted(self)
-        self._check_views()
-        rows, _ = validate_images(self, X, reset=False)
-        probabilities = np.empty((len(rows), self.n_classes_), dtype=self._dtype)
-        with self._network.predicting() as model, new_networks_expected():
-            for start in range(0, len(rows), _PREDICTION_BATCH):
-                part = slice(start, start + _PREDICTION_BATCH)
-                images = rows[part].reshape(-1, *self.image_shape_).astype(self._dtype, copy=False)
-                predicted = [
-                    model.predict_on_batch(view)
-                    for view in views(images, self._mirrored(), self._moved())
-                ]
-                probabilities[part] = np.mean(predicted, axis=0)
-        return probabilities
+        return self._predict(X, embedding_of, self._n_features_out)
 
     def predict(self, X):
         """Return the most probable label of each image.
@@ -626,6 +657,34 @@ class KerasCNNClassifier(ClassifierMixin, Estimator):
             name: change(value) if name in _KERAS_PARAMETERS else value
             for name, value in state.items()
         }
+
+    @property
+    def _n_features_out(self):
+        """Number of columns of what `transform` returns, by which scikit-learn names them."""
+        from ._embedding import embedding_of
+
+        with self._network.predicting() as model:
+            return embedding_of(model).output_shape[-1]
+
+    def _predict(self, X, part_of, n_outputs):
+        """Return the outputs of a part of the network, averaged over all views of each image."""
+        from ._augmenting import views
+        from ._keras import new_networks_expected
+
+        self._check_views()
+        rows, _ = validate_images(self, X, reset=False)
+        outputs = np.empty((len(rows), n_outputs), dtype=self._dtype)
+        with self._network.predicting() as model, new_networks_expected():
+            network = part_of(model)
+            for start in range(0, len(rows), _PREDICTION_BATCH):
+                part = slice(start, start + _PREDICTION_BATCH)
+                images = rows[part].reshape(-1, *self.image_shape_).astype(self._dtype, copy=False)
+                predicted = [
+                    network.predict_on_batch(view)
+                    for view in views(images, self._mirrored(), self._moved())
+                ]
+                outputs[part] = np.mean(predicted, axis=0, dtype=self._dtype)
+        return outputs
 
     def _is_fitted(self):
         return "_network" in vars(self)
@@ -842,4 +901,5 @@ class KerasCNNClassifier(ClassifierMixin, Estimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
