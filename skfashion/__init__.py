@@ -18,7 +18,14 @@ _HOMES = {
     "make_cnn_pipeline": "skfashion.pipeline",
     "make_knn_pipeline": "skfashion.pipeline",
 }
-_SUBPACKAGES = ["datasets", "neighbors", "neural_network", "pipeline", "preprocessing"]
+_SUBPACKAGES = [
+    "datasets",
+    "inspection",
+    "neighbors",
+    "neural_network",
+    "pipeline",
+    "preprocessing",
+]
 
 __all__ = [
     "ImageReshaper",

@@ -12,13 +12,14 @@ import skfashion
         "from skfashion import KerasCNNClassifier, make_cnn_pipeline; make_cnn_pipeline()",
         "from skfashion import VectorizedKNNClassifier, make_knn_pipeline; make_knn_pipeline()",
         "from skfashion.datasets import make_fashion_images; make_fashion_images(10)",
+        "from skfashion.inspection import *; ImageGridDisplay(images=None, labels=None)",
     ],
 )
 def test_importing_and_constructing_load_neither_keras_nor_matplotlib(run_python, statement):
     code = f"{statement}; import sys; print({{m.split('.')[0] for m in sys.modules}})"
     loaded = eval(run_python(code)[0])
     assert "skfashion" in loaded
-    assert not loaded & {"keras", "matplotlib", "numba", "scikeras", "tensorflow"}
+    assert not loaded & {"PIL", "keras", "matplotlib", "numba", "scikeras", "tensorflow"}
 
 
 def test_version_is_the_one_installed():
@@ -30,6 +31,7 @@ def test_public_names_are_there_and_listed():
         assert getattr(skfashion, name) is not None
         assert name in dir(skfashion)
     assert skfashion.datasets.fetch_fashion_mnist is not None
+    assert skfashion.inspection.ImageGridDisplay is not None
 
 
 def test_an_unknown_name_is_an_attribute_error():

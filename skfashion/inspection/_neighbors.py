@@ -1,0 +1,227 @@
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils.validation import _num_samples, check_is_fitted
+
+from ._checking import check_counts, check_labels, name_labels, pick_images
+from ._drawing import GAP, LINE, Canvas, cell_size
+
+# Between a query and its neighbours, in units of an image's longer side.
+_BETWEEN = 0.3
+
+
+class NeighborsDisplay:
+    """Images with their nearest training images.
+
+    Each row is a query, then the training images nearest to it with their distances. It is
+    recommended to use :meth:`from_estimator` to make one.
+
+    Parameters
+    ----------
+    queries : ndarray of shape (n, height, width) or (n, height, width, channels)
+        Gray, RGB or RGBA images; pixels from 0 to 255 or in [0, 1].
+
+    neighbors : ndarray of shape (n, n_neighbors, height, width[, channels])
+        The nearest training images of each, the nearest one first.
+
+    distances : ndarray of shape (n, n_neighbors)
+        Their distances.
+
+    query_labels : sequence of str of shape (n,) or None
+        Names of the classes of the queries.
+
+    neighbor_labels : array-like of str of shape (n, n_neighbors) or None
+        Names of the classes of the neighbours.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Axes with the images.
+
+    figure_ : matplotlib.figure.Figure
+        Figure that holds the Axes.
+
+    im_ : list of matplotlib.image.AxesImage
+        The images as drawn, row after row, the query first.
+
+    text_ : list of matplotlib.text.Text
+        The texts under the images as drawn.
+
+    See Also
+    --------
+    skfashion.neighbors.VectorizedKNNClassifier : Finds the neighbours.
+
+    Notes
+    -----
+    Images, scale and texts are drawn as by :class:`ImageGridDisplay`.
+
+    Examples
+    --------
+    >>> from skfashion import make_knn_pipeline
+    >>> from skfashion.datasets import make_fashion_images
+    >>> from skfashion.inspection import NeighborsDisplay
+    >>> clothes = make_fashion_images(600, random_state=0)
+    >>> X, y = clothes.data, clothes.target
+    >>> knn = make_knn_pipeline().fit(X[:500], y[:500])
+    >>> display = NeighborsDisplay.from_estimator(
+    ...     knn, X[500:503], X[:500], y_train=y[:500], target_names=clothes.target_names
+    ... )
+    >>> print(display.text_[1].get_text())
+    Shirt
+    distance 5.2...
+    """
+
+    def __init__(self, *, queries, neighbors, distances, query_labels, neighbor_labels):
+        self.queries = queries
+        self.neighbors = neighbors
+        self.distances = distances
+        self.query_labels = query_labels
+        self.neighbor_labels = neighbor_labels
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        X_train,
+        *,
+        y=None,
+        y_train=None,
+        target_names=None,
+        n_neighbors=5,
+        image_shape=None,
+        cmap="gray",
+        ax=None,
+    ):
+        """Draw the neighbours that a fitted estimator finds.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted :class:`~skfashion.neighbors.VectorizedKNNClassifier`, another estimator with
+            ``kneighbors``, or a pipeline that ends in one; its other steps transform `X`.
+        X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
+            Gray, RGB or RGBA images as `estimator` takes them; pixels from 0 to 255 or in [0, 1].
+            Each is a row: pass those to be drawn, such as ``X_test[:5]``.
+        X_train : array-like of shape (n_train, features) or (n_train, height, width[, channels])
+            What `estimator` was fitted on; of it the neighbours are drawn.
+        y : array-like of shape (n,), default=None
+            Labels of `X`.
+        y_train : array-like of shape (n_train,), default=None
+            Labels of `X_train`.
+        target_names : sequence of str of shape (n_classes,), default=None
+            Names of the classes in sorted order. Where the labels given lack some of them, they
+            must be integers from 0 to ``n_classes - 1``. None: the labels themselves.
+        n_neighbors : int, default=5
+            Number of neighbours of each image.
+        image_shape : tuple of int or None, default=None
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None
+            infers it: a square gray image where the number of features is a square, else a strip
+            of height 1.
+        cmap : str or matplotlib.colors.Colormap, default="gray"
+            Colours of gray images.
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw. None makes a figure of a fitting size.
+
+        Returns
+        -------
+        NeighborsDisplay
+            With its attributes set.
+
+        Raises
+        ------
+        TypeError
+            If `estimator` has no ``kneighbors``.
+        ValueError
+            If `estimator` was fitted on another number of images than `X_train` has, the input
+            does not fit together, or pixels are in another range.
+        """
+        caller = f"{cls.__name__}.from_estimator"
+        check_matplotlib_support(caller)
+        check_counts(caller, n_neighbors=n_neighbors)
+        check_is_fitted(estimator)
+        last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+        if not hasattr(last, "kneighbors"):
+            raise TypeError(
+                "Expected a VectorizedKNNClassifier, another estimator with kneighbors, or a "
+                f"pipeline that ends in one; got {type(last).__name__}."
+            )
+        n, n_train = _num_samples(X), _num_samples(X_train)
+        if n_train != last.n_samples_fit_:
+            raise ValueError(
+                f"X_train has {n_train} images, but {type(last).__name__} was fitted on "
+                f"{last.n_samples_fit_}: pass those that it was fitted on, in the same order."
+            )
+        queries = pick_images(X, slice(None), image_shape)
+        labels = {}
+        if y is not None:
+            labels["y"] = check_labels(y, n)
+        if y_train is not None:
+            labels["y_train"] = check_labels(y_train, n_train, name="y_train")
+        names = []
+        if labels:
+            names = name_labels(np.concatenate(list(labels.values())), target_names)
+        transformed = X
+        if last is not estimator and len(estimator) > 1:
+            transformed = estimator[:-1].transform(X)
+        distances, indices = last.kneighbors(transformed, n_neighbors)
+        neighbors = pick_images(X_train, indices.ravel(), image_shape, name="X_train")
+        if neighbors.shape[1:] != queries.shape[1:]:
+            raise ValueError(
+                f"X has images of shape {queries.shape[1:]}, but X_train has images of shape "
+                f"{neighbors.shape[1:]}: pass both in the same form."
+            )
+        display = cls(
+            queries=queries,
+            neighbors=neighbors.reshape(*indices.shape, *queries.shape[1:]),
+            distances=distances,
+            query_labels=None if y is None else names[:n],
+            neighbor_labels=(
+                None if y_train is None else np.array(names[-n_train:], dtype=object)[indices]
+            ),
+        )
+        return display.plot(ax, cmap=cmap)
+
+    def plot(self, ax=None, *, cmap="gray"):
+        """Draw the rows.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw. None makes a figure of a fitting size.
+        cmap : str or matplotlib.colors.Colormap, default="gray"
+            Colours of gray images.
+
+        Returns
+        -------
+        NeighborsDisplay
+            The display itself, with its attributes set.
+        """
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        n, n_neighbors = self.distances.shape
+        n_lines = 1 if self.query_labels is None and self.neighbor_labels is None else 2
+        width, height = cell_size(self.queries)
+        pitch = width + GAP, height + n_lines * LINE + GAP
+        size = (1 + n_neighbors) * pitch[0] + _BETWEEN, n * pitch[1]
+        canvas = Canvas(ax, [self.queries, self.neighbors], size, cmap)
+        self.im_, self.text_ = [], []
+        for row in range(n):
+            images = [self.queries[row], *self.neighbors[row]]
+            for column, (image, lines) in enumerate(zip(images, self._texts(row), strict=True)):
+                left = GAP / 2 + column * pitch[0] + (_BETWEEN if column else 0)
+                top = GAP / 2 + row * pitch[1]
+                self.im_.append(canvas.image(image, left, top))
+                text = canvas.label("\n".join(lines), left, top + height, n_lines=len(lines))
+                self.text_.append(text)
+        lines = {"color": "tab:gray", "linewidth": 0.8}
+        canvas.ax.vlines(pitch[0] + _BETWEEN / 2, GAP / 2, size[1] - GAP / 2, **lines)
+        return canvas.finish(self)
+
+    def _texts(self, row):
+        """Lines of text under the query of a row, and under each of its neighbours."""
+        query = ["query"] if self.query_labels is None else ["query", self.query_labels[row]]
+        distances = [[f"distance {distance:.4g}"] for distance in self.distances[row]]
+        if self.neighbor_labels is None:
+            return [query, *distances]
+        labels = self.neighbor_labels[row]
+        return [query, *([label, *line] for label, line in zip(labels, distances, strict=True))]

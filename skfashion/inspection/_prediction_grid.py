@@ -1,0 +1,356 @@
+import numpy as np
+from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
+from sklearn.utils.validation import _num_samples
+
+from ._checking import (
+    check_counts,
+    check_labels,
+    find_classes,
+    name_classes,
+    pick_images,
+    positions,
+)
+from ._drawing import GAP, LINE, RIGHT, WRONG, Canvas, cell_size, grid_corners, grid_size
+
+_ONLY = {"only": [StrOptions({"errors"}), None], "bars": ["boolean"]}
+# Beside each image, in units of an image's longer side: names, then bars, at least so high.
+_NAMES, _BARS, _LOWEST = 0.6, 0.55, 0.8
+# Of more classes than this, only the predicted and the true one are marked beside the bars.
+_MOST_NAMES = 20
+_FRAMES = {True: {"linewidth": 1.0}, False: {"linewidth": 2.0, "linestyle": (0, (3, 1.5))}}
+
+
+class PredictionGridDisplay:
+    """Grid of images with what a classifier takes them for.
+
+    Under each image stand the predicted label and its probability in percent: in blue, with a
+    tick and a thin frame, if it is right; in red, with a cross, a thick dashed frame and the true
+    label, if it is wrong. It is recommended to use :meth:`from_estimator` or
+    :meth:`from_predictions` to make one.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width) or (n, height, width, channels)
+        Gray, RGB or RGBA images; pixels from 0 to 255 or in [0, 1].
+
+    y_true : ndarray of shape (n,), dtype int
+        True classes, as positions in `target_names`.
+
+    y_pred : ndarray of shape (n,), dtype int
+        Predicted classes, as positions in `target_names`.
+
+    y_proba : ndarray of shape (n, n_classes)
+        Probabilities of the classes, in [0, 1].
+
+    target_names : sequence of str of shape (n_classes,)
+        Names of the classes.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Axes with the grid.
+
+    figure_ : matplotlib.figure.Figure
+        Figure that holds the Axes.
+
+    im_ : list of matplotlib.image.AxesImage
+        The images as drawn, row after row.
+
+    text_ : list of matplotlib.text.Text
+        The texts under the images as drawn.
+
+    bars_ : matplotlib.container.BarContainer or None
+        Bars of all classes of the first image, then of the second one, and so on.
+
+    See Also
+    --------
+    ConfusedPairsDisplay : The pairs of classes most often taken for each other.
+    sklearn.metrics.ConfusionMatrixDisplay : How often each class is taken for each other one.
+
+    Notes
+    -----
+    Write-ups A to D all show such a grid; C, "KNN against CNN", has the probability in percent
+    and the colours. Images, scale and texts are drawn as by :class:`ImageGridDisplay`.
+
+    Examples
+    --------
+    >>> from skfashion import make_knn_pipeline
+    >>> from skfashion.datasets import make_fashion_images
+    >>> from skfashion.inspection import PredictionGridDisplay
+    >>> clothes = make_fashion_images(600, random_state=0)
+    >>> X, y = clothes.data, clothes.target
+    >>> knn = make_knn_pipeline().fit(X[:500], y[:500])
+    >>> display = PredictionGridDisplay.from_estimator(
+    ...     knn, X[500:], y[500:], target_names=clothes.target_names, only="errors"
+    ... )
+    >>> print(display.text_[0].get_text())
+    ✗ Pullover 80 %
+    true: Shirt
+    """
+
+    def __init__(self, *, images, y_true, y_pred, y_proba, target_names):
+        self.images = images
+        self.y_true = y_true
+        self.y_pred = y_pred
+        self.y_proba = y_proba
+        self.target_names = target_names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        target_names=None,
+        only=None,
+        n_rows=5,
+        n_cols=5,
+        bars=False,
+        image_shape=None,
+        cmap="gray",
+        ax=None,
+    ):
+        """Draw what a fitted classifier, with ``predict_proba``, takes images for.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted classifier, a pipeline or a search that ends in one.
+        X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
+            Gray, RGB or RGBA images as `estimator` takes them; pixels from 0 to 255 or in [0, 1].
+        y : array-like of shape (n,)
+            True labels.
+        target_names : sequence of str of shape (n_classes,), default=None
+            Names of the classes in sorted order. None: the labels themselves.
+        only : "errors" or None, default=None
+            "errors": those wrongly predicted, the most confident first. None: the first ones.
+        n_rows, n_cols : int, default=5
+            At most ``n_rows * n_cols`` images are drawn.
+        bars : bool, default=False
+            Whether to draw the probabilities of all classes beside each image.
+        image_shape : tuple of int or None, default=None
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None
+            infers it: a square gray image where the number of features is a square, else a strip
+            of height 1.
+        cmap : str or matplotlib.colors.Colormap, default="gray"
+            Colours of gray images.
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw. None makes a figure of a fitting size.
+
+        Returns
+        -------
+        PredictionGridDisplay
+            With its attributes set.
+
+        Raises
+        ------
+        AttributeError
+            If `estimator` has no ``predict_proba``.
+        ValueError
+            If the input does not fit together, pixels are in another range, or nothing was wrongly
+            predicted with ``only="errors"``.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        if not hasattr(estimator, "predict_proba"):
+            raise AttributeError(
+                f"{cls.__name__} needs a classifier with predict_proba, which "
+                f"{type(estimator).__name__} lacks: pass probabilities to from_predictions."
+            )
+        check_counts(f"{cls.__name__}.from_estimator", n_rows=n_rows, n_cols=n_cols)
+        y = check_labels(y, _num_samples(X))
+        if only is None:  # the others need no prediction
+            X, y = _safe_indexing(X, slice(n_rows * n_cols)), y[: n_rows * n_cols]
+        return cls.from_predictions(
+            X,
+            y,
+            estimator.predict_proba(X),
+            classes=getattr(estimator, "classes_", None),
+            target_names=target_names,
+            only=only,
+            n_rows=n_rows,
+            n_cols=n_cols,
+            bars=bars,
+            image_shape=image_shape,
+            cmap=cmap,
+            ax=ax,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        X,
+        y_true,
+        y_proba,
+        *,
+        classes=None,
+        target_names=None,
+        only=None,
+        n_rows=5,
+        n_cols=5,
+        bars=False,
+        image_shape=None,
+        cmap="gray",
+        ax=None,
+    ):
+        """Draw images with given probabilities; the most probable class is the predicted one.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
+            Gray, RGB or RGBA images; pixels from 0 to 255 or in [0, 1].
+        y_true : array-like of shape (n,)
+            True labels.
+        y_proba : array-like of shape (n, n_classes)
+            Probabilities of the classes, in [0, 1], as ``predict_proba`` returns them.
+        classes : array-like of shape (n_classes,), default=None
+            Labels of the columns of `y_proba`, such as a classifier's ``classes_``. None: those in
+            `y_true`, sorted, or 0 to ``n_classes - 1``.
+        target_names : sequence of str of shape (n_classes,), default=None
+            Names of the classes, in the order of the columns. None: the labels themselves.
+        only : "errors" or None, default=None
+            "errors": those wrongly predicted, the most confident first. None: the first ones.
+        n_rows, n_cols : int, default=5
+            At most ``n_rows * n_cols`` images are drawn.
+        bars : bool, default=False
+            Whether to draw the probabilities of all classes beside each image.
+        image_shape : tuple of int or None, default=None
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None
+            infers it: a square gray image where the number of features is a square, else a strip
+            of height 1.
+        cmap : str or matplotlib.colors.Colormap, default="gray"
+            Colours of gray images.
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw. None makes a figure of a fitting size.
+
+        Returns
+        -------
+        PredictionGridDisplay
+            With its attributes set.
+
+        Raises
+        ------
+        ValueError
+            If the input does not fit together, pixels are in another range, or nothing was wrongly
+            predicted with ``only="errors"``.
+        """
+        caller = f"{cls.__name__}.from_predictions"
+        check_matplotlib_support(caller)
+        check_counts(caller, n_rows=n_rows, n_cols=n_cols)
+        validate_parameter_constraints(_ONLY, {"only": only, "bars": bars}, caller)
+        labels = check_labels(y_true, _num_samples(X), name="y_true")
+        y_proba = _check_probabilities(y_proba, len(labels))
+        if classes is None:
+            classes = find_classes(labels, y_proba.shape[1])
+        elif len(classes) != y_proba.shape[1]:
+            raise ValueError(
+                f"Expected a column of y_proba for each of {len(classes)} classes, got "
+                f"{y_proba.shape[1]}."
+            )
+        target_names = name_classes(classes, target_names)
+        y_true = positions(labels, classes, name="y_true")
+        y_pred = y_proba.argmax(axis=1)
+        chosen = np.arange(len(labels))
+        if only == "errors":
+            chosen = np.flatnonzero(y_pred != y_true)
+            if not len(chosen):
+                raise ValueError(
+                    f"There are no errors to draw: all {len(labels)} predictions are right."
+                )
+            chosen = chosen[np.argsort(-y_proba[chosen].max(axis=1), kind="stable")]
+        chosen = chosen[: n_rows * n_cols]
+        display = cls(
+            images=pick_images(X, chosen, image_shape),
+            y_true=y_true[chosen],
+            y_pred=y_pred[chosen],
+            y_proba=y_proba[chosen],
+            target_names=target_names,
+        )
+        return display.plot(ax, n_cols=n_cols, bars=bars, cmap=cmap)
+
+    def plot(self, ax=None, *, n_cols=5, bars=False, cmap="gray"):
+        """Draw the grid.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw. None makes a figure of a fitting size.
+        n_cols : int, default=5
+            Number of columns.
+        bars : bool, default=False
+            Whether to draw the probabilities of all classes beside each image.
+        cmap : str or matplotlib.colors.Colormap, default="gray"
+            Colours of gray images.
+
+        Returns
+        -------
+        PredictionGridDisplay
+            The display itself, with its attributes set.
+        """
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        n_cols = min(n_cols, len(self.images))
+        is_right = self.y_pred == self.y_true
+        n_lines = 1 if is_right.all() else 2
+        width, height = cell_size(self.images)
+        if bars:
+            width, height = width + _NAMES + _BARS + GAP, max(height, _LOWEST)
+        pitch = width + GAP, height + n_lines * LINE + GAP
+        corners = grid_corners(len(self.images), n_cols, *pitch)
+        canvas = Canvas(ax, [self.images], grid_size(len(self.images), n_cols, *pitch), cmap)
+        self.im_, self.text_, self.bars_ = [], [], None
+        for i, (left, top) in enumerate(corners):
+            color, _ = RIGHT if is_right[i] else WRONG
+            frame = _FRAMES[bool(is_right[i])]
+            self.im_.append(canvas.image(self.images[i], left, top, color=color, **frame))
+            style = {"n_lines": 1 if is_right[i] else 2, "color": color}
+            self.text_.append(canvas.label(self._text(i), left, top + height, **style))
+        if bars:
+            self.bars_ = self._draw_bars(canvas, corners, width, height)
+        return canvas.finish(self)
+
+    def _text(self, i):
+        true, predicted = self.y_true[i], self.y_pred[i]
+        _, mark = RIGHT if predicted == true else WRONG
+        text = f"{mark} {self.target_names[predicted]} {100 * self.y_proba[i, predicted]:.0f} %"
+        return text if predicted == true else f"{text}\ntrue: {self.target_names[true]}"
+
+    def _draw_bars(self, canvas, corners, width, height):
+        n_classes = len(self.target_names)
+        slot = height / n_classes
+        slots = slot * np.arange(n_classes)
+        lefts = np.array([left + width - _BARS for left, _ in corners])
+        tops = np.array([top for _, top in corners])
+        colors = np.full((len(corners), n_classes), "tab:gray", dtype=object)
+        for i, (true, predicted) in enumerate(zip(self.y_true, self.y_pred, strict=True)):
+            marked = {predicted: WRONG, true: RIGHT}  # the latter, if they are the same
+            for position, name in enumerate(self.target_names):
+                color, mark = marked.get(position, (None, ""))
+                colors[i, position] = color or "tab:gray"
+                text = f"{mark} {name}".strip() if n_classes <= _MOST_NAMES else mark
+                if text:
+                    box = (lefts[i] - _NAMES, tops[i] + slots[position], _NAMES - 0.04, slot)
+                    canvas.text(text, *box, ha="right", group="bars", color=color)
+        canvas.ax.vlines(lefts, tops, tops + height, color="tab:gray", linewidth=0.8)
+        return canvas.ax.barh(
+            (tops[:, np.newaxis] + slots + slot / 2).ravel(),
+            (self.y_proba * _BARS).ravel(),
+            left=np.repeat(lefts, n_classes),
+            height=0.75 * slot,
+            color=colors.ravel().tolist(),
+        )
+
+
+def _check_probabilities(y_proba, n):
+    y_proba = check_array(y_proba, input_name="y_proba")
+    if len(y_proba) != n:
+        raise ValueError(
+            f"Expected a row of y_proba for each of {n} images, got {len(y_proba)} rows."
+        )
+    if y_proba.min() < 0 or y_proba.max() > 1 + 1e-6:
+        raise ValueError(
+            "Expected probabilities in [0, 1] in y_proba, got values from "
+            f"{y_proba.min():.6g} to {y_proba.max():.6g}."
+        )
+    return y_proba
