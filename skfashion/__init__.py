@@ -9,6 +9,7 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ImageLoader": "skfashion.preprocessing",
     "ImageReshaper": "skfashion.preprocessing",
     "KerasCNNClassifier": "skfashion.neural_network",
     "PixelScaler": "skfashion.preprocessing",
@@ -28,6 +29,7 @@ _SUBPACKAGES = [
 ]
 
 __all__ = [
+    "ImageLoader",
     "ImageReshaper",
     "KerasCNNClassifier",
     "PixelScaler",

@@ -11,7 +11,7 @@ from skfashion._onnx import export_onnx
 from skfashion.neighbors import VectorizedKNNClassifier
 from skfashion.neural_network import KerasCNNClassifier
 from skfashion.neural_network._presets import PRESETS, erasing_of_scaled, preset_settings
-from skfashion.preprocessing import ImageReshaper, PixelScaler
+from skfashion.preprocessing import ImageLoader, ImageReshaper, PixelScaler
 
 __all__ = ["export_onnx", "make_cnn_pipeline", "make_knn_pipeline"]
 
@@ -29,10 +29,18 @@ def _settings(preset, architecture, random_erasing):
     return {"architecture": architecture, "augmenter": erasing_of_scaled(random_erasing)}
 
 
+def _loader(from_files, image_shape=None):
+    """Return the first step of a pipeline that takes photographs, in a list that may be empty."""
+    if not from_files:
+        return []
+    return [("loader", ImageLoader() if image_shape is None else ImageLoader(image_shape))]
+
+
 @validate_params(
     {
         "preset": [StrOptions(set(PRESETS)), None],
         "random_erasing": [Interval(Real, 0, 1, closed="both"), None],
+        "from_files": ["boolean"],
     },
     prefer_skip_nested_validation=True,
 )
@@ -42,6 +50,7 @@ def make_cnn_pipeline(
     architecture=None,
     random_erasing=None,
     image_shape=None,
+    from_files=False,
     memory=None,
     **cnn_parameters,
 ):
@@ -81,9 +90,9 @@ def make_cnn_pipeline(
     Returns
     -------
     sklearn.pipeline.Pipeline
-        With the steps "scaler", "reshaper" and "cnn", so that a search sets
-        ``cnn__learning_rate`` and the like. Pixels are expected from 0 to 255; for those in
-        [0, 1], set ``scaler__pixel_range=(0, 1)``.
+        With the steps "scaler", "reshaper" and "cnn", after "loader" with `from_files`, so that a
+        search sets ``cnn__learning_rate`` and the like. Pixels are expected from 0 to 255; for
+        those in [0, 1], set ``scaler__pixel_range=(0, 1)``.
 
     Raises
     ------
@@ -102,6 +111,8 @@ def make_cnn_pipeline(
     >>> make_cnn_pipeline(architecture="three_conv", epochs=5, random_state=0)
     Pipeline(steps=[('scaler', PixelScaler()), ('reshaper', ImageReshaper()),
                     ('cnn', KerasCNNClassifier(epochs=5, random_state=0))])
+    >>> make_cnn_pipeline(from_files=True, image_shape=(64, 64, 3))["loader"]
+    ImageLoader(image_shape=(64, 64, 3))
     """
     if random_erasing is not None and "augmenter" in cnn_parameters:
         raise ValueError(
@@ -112,23 +123,32 @@ def make_cnn_pipeline(
             f"random_erasing is a probability, such as 0.15, or None; got {random_erasing}."
         )
     settings = _settings(preset, architecture, random_erasing)
+    # Images that are loaded have a shape, which the reshaper takes from them.
+    reshaper = ImageReshaper(None if from_files else image_shape)
     return Pipeline(
         [
+            *_loader(from_files, image_shape),
             ("scaler", PixelScaler()),
-            ("reshaper", ImageReshaper(image_shape)),
+            ("reshaper", reshaper),
             ("cnn", KerasCNNClassifier(**{**settings, **cnn_parameters})),
         ],
         memory=memory,
     )
 
 
-def make_knn_pipeline(*, memory=None, **knn_parameters):
+@validate_params({"from_files": ["boolean"]}, prefer_skip_nested_validation=True)
+def make_knn_pipeline(*, from_files=False, memory=None, **knn_parameters):
     """Make a pipeline from pixels of bytes to the classes of their nearest neighbours.
 
     Parameters
     ----------
+    from_files : bool, default=False
+        Whether the pipeline begins with a step "loader", an
+        :class:`~skfashion.preprocessing.ImageLoader`, and so takes photographs: a list of paths, of
+        open files, of images of Pillow or of arrays.
+
     memory : str, joblib.Memory or None, default=None
-        Where :class:`~sklearn.pipeline.Pipeline` caches the first two steps, if anywhere.
+        Where :class:`~sklearn.pipeline.Pipeline` caches the steps before the last, if anywhere.
 
     **knn_parameters
         All parameters of :class:`~skfashion.neighbors.VectorizedKNNClassifier`.
@@ -136,9 +156,9 @@ def make_knn_pipeline(*, memory=None, **knn_parameters):
     Returns
     -------
     sklearn.pipeline.Pipeline
-        With the steps "scaler", "root" and "knn", so that a search sets ``knn__n_neighbors``
-        and the like. Pixels are expected from 0 to 255; for those in [0, 1], set
-        ``scaler__pixel_range=(0, 1)``.
+        With the steps "scaler", "root" and "knn", after "loader" with `from_files`, so that a
+        search sets ``knn__n_neighbors`` and the like. Pixels are expected from 0 to 255; for those
+        in [0, 1], set ``scaler__pixel_range=(0, 1)``.
 
     Notes
     -----
@@ -158,6 +178,7 @@ def make_knn_pipeline(*, memory=None, **knn_parameters):
     """
     return Pipeline(
         [
+            *_loader(from_files),
             ("scaler", PixelScaler()),
             ("root", FunctionTransformer(np.sqrt, feature_names_out="one-to-one")),
             ("knn", VectorizedKNNClassifier(**knn_parameters)),

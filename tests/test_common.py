@@ -2,10 +2,24 @@
 
 import pytest
 from sklearn.base import BaseEstimator
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.exceptions import SkipTestWarning
+from sklearn.utils.estimator_checks import (
+    check_do_not_raise_errors_in_init_or_set_params,
+    check_estimator,
+    check_estimator_cloneable,
+    check_estimator_repr,
+    check_estimator_tags_renamed,
+    check_get_params_invariance,
+    check_mixin_order,
+    check_no_attributes_set_in_init,
+    check_parameters_default_constructible,
+    check_valid_tag_types,
+    parametrize_with_checks,
+)
 
 import skfashion
 from skfashion import (
+    ImageLoader,
     ImageReshaper,
     KerasCNNClassifier,
     PixelScaler,
@@ -51,6 +65,19 @@ ESTIMATORS = {
     KerasCNNClassifier("three_conv_dropout"): DROPOUT,
     KerasCNNClassifier("two_conv_dropout"): DROPOUT,
 }
+# Of an estimator that takes files, scikit-learn leaves out all checks, as most pass it numbers.
+OF_FILES = [ImageLoader(), ImageLoader((64, 48, 3), background="dark", trim=None)]
+CHECKS_WITHOUT_AN_ARRAY = [
+    check_do_not_raise_errors_in_init_or_set_params,
+    check_estimator_cloneable,
+    check_estimator_repr,
+    check_estimator_tags_renamed,
+    check_get_params_invariance,
+    check_mixin_order,
+    check_no_attributes_set_in_init,
+    check_parameters_default_constructible,
+    check_valid_tag_types,
+]
 
 
 def expected_failures(estimator):
@@ -63,13 +90,25 @@ def test_scikit_learn_accepts(estimator, check):
     check(estimator)
 
 
+@pytest.mark.parametrize("check", CHECKS_WITHOUT_AN_ARRAY)
+@pytest.mark.parametrize("estimator", OF_FILES)
+def test_scikit_learn_accepts_what_takes_files(estimator, check):
+    check(type(estimator).__name__, estimator)
+
+
+@pytest.mark.parametrize("estimator", OF_FILES)
+def test_scikit_learn_knows_that_it_takes_no_array(estimator):
+    with pytest.warns(SkipTestWarning, match="requires input"):
+        assert not [r for r in check_estimator(estimator) or [] if r["status"] == "failed"]
+
+
 def test_every_estimator_is_checked_and_the_defaults_have_no_expected_failure():
     public = {getattr(skfashion, name) for name in skfashion.__all__}
     classes = {c for c in public if isinstance(c, type) and issubclass(c, BaseEstimator)}
-    assert {type(estimator) for estimator in ESTIMATORS} == classes
+    assert {type(estimator) for estimator in [*ESTIMATORS, *OF_FILES]} == classes
     checked = {e.architecture for e in ESTIMATORS if isinstance(e, KerasCNNClassifier)}
     assert checked == set(ARCHITECTURES)
-    for cls in classes:
+    for cls in classes - {type(estimator) for estimator in OF_FILES}:
         assert expected_failures(cls()) == {}
 
 

@@ -11,11 +11,14 @@ import skfashion
         "import skfashion",
         "from skfashion import KerasCNNClassifier, make_cnn_pipeline; make_cnn_pipeline()",
         "from skfashion import VectorizedKNNClassifier, make_knn_pipeline; make_knn_pipeline()",
+        "from skfashion import ImageLoader, make_cnn_pipeline; ImageLoader().fit([])",
         "from skfashion.datasets import make_fashion_images; make_fashion_images(10)",
         "from skfashion.inspection import *; ImageGridDisplay(images=None, labels=None)",
     ],
 )
-def test_importing_and_constructing_load_neither_keras_nor_matplotlib(run_python, statement):
+def test_importing_and_constructing_load_neither_keras_nor_matplotlib_nor_pillow(
+    run_python, statement
+):
     code = f"{statement}; import sys; print({{m.split('.')[0] for m in sys.modules}})"
     loaded = eval(run_python(code)[0])
     assert "skfashion" in loaded

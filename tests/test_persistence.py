@@ -14,6 +14,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 import skfashion
 from skfashion import (
+    ImageLoader,
     ImageReshaper,
     KerasCNNClassifier,
     PixelScaler,
@@ -24,6 +25,7 @@ from skfashion import (
 )
 
 ESTIMATORS = [
+    ImageLoader(),
     ImageReshaper(),
     KerasCNNClassifier("two_conv_dropout", filters=(4,), epochs=1),
     PixelScaler(),

@@ -5,8 +5,10 @@ import re
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
 from sklearn import config_context
 from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
@@ -23,7 +25,14 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import Pipeline
 
-from skfashion import ImageReshaper, KerasCNNClassifier, PixelScaler, make_cnn_pipeline
+from skfashion import (
+    ImageLoader,
+    ImageReshaper,
+    KerasCNNClassifier,
+    PixelScaler,
+    make_cnn_pipeline,
+    make_knn_pipeline,
+)
 
 
 @pytest.fixture
@@ -229,3 +238,72 @@ def test_a_pickle_predicts_and_trains_on_in_another_process(
     # The optimizer's state and the generators of orders and dropout masks are in it too.
     pipeline.set_params(cnn__warm_start=True, cnn__epochs=1).fit(X, y)
     assert_array_equal(np.load(f"{path}.more.npy"), pipeline.predict_proba(X))
+
+
+@pytest.fixture(scope="module")
+def photographs(clothes, tmp_path_factory):
+    """Paths of the clothes, dark on white and three times as large, and their labels."""
+    X, y = clothes
+    folder = tmp_path_factory.mktemp("photographs")
+    paths = [str(folder / f"{i}.png") for i in range(len(X))]
+    for path, image in zip(paths, X.reshape(-1, 20, 20), strict=True):
+        Image.fromarray(255 - image).resize((60, 60)).save(path)
+    return paths, y
+
+
+def test_what_the_factories_build_for_files():
+    cnn = make_cnn_pipeline(from_files=True)
+    assert list(cnn.named_steps) == ["loader", "scaler", "reshaper", "cnn"]
+    assert cnn["loader"].get_params() == ImageLoader().get_params()
+    sized = make_cnn_pipeline(from_files=True, image_shape=(20, 24, 3))
+    assert sized["loader"].image_shape == (20, 24, 3)
+    assert sized["reshaper"].image_shape is None
+    knn = make_knn_pipeline(from_files=True, n_neighbors=3)
+    assert list(knn.named_steps) == ["loader", "scaler", "root", "knn"]
+    for factory in (make_cnn_pipeline, make_knn_pipeline):
+        with pytest.raises(ValueError, match="'from_files' parameter"):
+            factory(from_files="yes")
+
+
+def test_a_network_learns_from_files(photographs):
+    paths, y = photographs
+    pipeline = make_cnn_pipeline(
+        from_files=True, image_shape=(20, 20), batch_size=32, epochs=4, random_state=0
+    )
+    pipeline.fit(paths[:200], y[:200])
+    assert pipeline.score(paths[200:], y[200:]) > 0.6
+    assert pipeline["reshaper"].image_shape_ == (20, 20, 1)
+    probabilities = pipeline.predict_proba(paths[200:])
+    copied = pickle.loads(pickle.dumps(pipeline))
+    with Image.open(paths[200]) as image:
+        assert_allclose(copied.predict_proba([image]), probabilities[:1], rtol=1e-5)
+    in_memory = pipeline[1:].predict_proba(pipeline["loader"].transform(paths[200:]))
+    assert_array_equal(in_memory, probabilities)
+
+
+@pytest.mark.parametrize("form", [list, pd.Series, np.array])
+def test_searches_and_folds_over_files(photographs, form):
+    paths, y = photographs
+    X = form(paths)
+    pipeline = make_knn_pipeline(from_files=True, n_neighbors=3)
+    grid = {"loader__sharpen": [True, False], "knn__n_neighbors": [1, 100]}
+    search = GridSearchCV(pipeline, grid, cv=2, error_score="raise", n_jobs=2).fit(X, y)
+    assert search.best_params_["knn__n_neighbors"] == 1
+    assert search.predict(X).shape == y.shape
+    assert cross_val_score(pipeline, X, y, cv=2, error_score="raise").min() > 0.4
+
+
+def test_colour_photographs_of_two_kinds_of_input_train_alike(photographs):
+    paths, y = photographs
+    pipeline = make_cnn_pipeline(
+        architecture="two_conv_dropout",
+        from_files=True,
+        image_shape=(16, 16, 3),
+        filters=(4,),
+        epochs=1,
+        random_state=0,
+    )
+    of_files = pipeline.fit(paths[:40], y[:40]).predict_proba(paths[:40])
+    assert pipeline["cnn"].model_.input_shape == (None, 16, 16, 3)
+    of_arrays = [np.asarray(Image.open(path)) for path in paths[:40]]
+    assert_array_equal(clone(pipeline).fit(of_arrays, y[:40]).predict_proba(of_arrays), of_files)

@@ -1,7 +1,8 @@
-"""Transformers from the pixels of a file to the images that a network takes."""
+"""Transformers from photographs and pixels of a file to the images that a network takes."""
 
+from ._image_loader import ImageLoader
 from ._image_reshaper import ImageReshaper
 from ._pixel_scaler import PixelScaler
 from ._random_erasing import RandomErasing
 
-__all__ = ["ImageReshaper", "PixelScaler", "RandomErasing"]
+__all__ = ["ImageLoader", "ImageReshaper", "PixelScaler", "RandomErasing"]

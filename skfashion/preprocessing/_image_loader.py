@@ -1,0 +1,266 @@
+from math import ceil
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.ndimage import correlate
+from sklearn.base import TransformerMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skfashion._base import Estimator
+from skfashion._callbacks import as_one_task
+
+from ._photographs import list_of_photographs, load_pillow, read_rgb
+
+# A photograph is averaged down to so many times the image, before its edges are trimmed.
+_WORKING_SIZE = 16
+# The data set was subsampled from thumbnails of 51 x 73 pixels.
+_THUMBNAIL_SIZE = 73 / 28
+_GRAY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as Pillow's
+
+
+def _sharpening_kernel():
+    """Return a Gaussian of radius and deviation 1, negated but for its middle (ImageMagick's)."""
+    kernel = -np.exp(-(np.add.outer([1, 0, 1], [1, 0, 1])) / 2)
+    kernel[1, 1] = -2 * kernel.sum()
+    return (kernel / kernel.sum()).astype(np.float32)[:, :, np.newaxis]
+
+
+_SHARPENING = _sharpening_kernel()
+
+
+def _color_of_border(pixels):
+    edges = pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]
+    return np.median(np.concatenate(edges), axis=0).astype(np.float32)
+
+
+def _box_of_object(photograph, color, tolerance):
+    """Return (left, top, right, bottom) of what differs from a colour, or None."""
+    from PIL import Image, ImageChops
+
+    plain = Image.new("RGB", photograph.size, tuple(int(level) for level in np.rint(color)))
+    differs = [int(level > 255 * tolerance) for level in range(256)]
+    return ImageChops.difference(photograph, plain).point(differs * 3).getbbox()
+
+
+def _subsample(image, height, width):
+    """Resize an image so that it just fits, as from a thumbnail."""
+    from PIL.Image import Resampling
+
+    scale = min(width / image.width, height / image.height)
+    size = [max(1, round(side * scale)) for side in image.size]
+    thumbnail = [
+        min(side, ceil(small * _THUMBNAIL_SIZE))
+        for side, small in zip(image.size, size, strict=True)
+    ]
+    return image.resize(thumbnail, Resampling.BOX).resize(size, Resampling.NEAREST)
+
+
+def _from_background(pixels, color, is_dark):
+    """Return how far pixels are from the background, from 0 (all of it and beyond) to 255."""
+    if is_dark:
+        pixels, color = 255 - pixels, 255 - color
+    share = np.divide(pixels, color, out=np.ones_like(pixels), where=color > 0)
+    return 255 * (1 - np.minimum(share, 1))
+
+
+class ImageLoader(TransformerMixin, Estimator):
+    """Read photographs of products, and bring them to the form of Fashion-MNIST.
+
+    Each becomes a small image of a light object on a black background, by the steps that the data
+    set was made by: edges of the background are trimmed, the rest is shrunk until it just fits,
+    sharpened, put in the centre, negated and made gray.
+
+    Parameters
+    ----------
+    image_shape : tuple of int, default=(28, 28)
+        ``(height, width)`` of gray images, or ``(height, width, channels)`` with 1 channel (gray)
+        or 3 (red, green, blue).
+
+    background : {"auto", "light", "dark"}, default="auto"
+        What the object is in front of. A light background is negated, a dark one is not. "auto"
+        tells each photograph by the median of the pixels on its border. What is transparent is
+        taken to be black with "dark", else white.
+
+    trim : float or None, default=0.05
+        Rows and columns at the edges are left out whose pixels all differ from the background by
+        no more than this in every channel, as a part, in [0, 1), of the range of a channel. None
+        keeps the edges.
+
+    sharpen : bool, default=True
+        Whether to sharpen with a Gaussian of radius and deviation 1.
+
+    max_pixels : int, default=89478485
+        A file with more of them is an error, raised before it is decoded: a small file can hold an
+        image that fills memory. The default is Pillow's own limit, ``PIL.Image.MAX_IMAGE_PIXELS``,
+        which has to be raised along with this one.
+
+    See Also
+    --------
+    skfashion.make_cnn_pipeline : With ``from_files=True``, begins with this.
+    skfashion.preprocessing.PixelScaler : Scales the bytes to [0, 1].
+
+    Notes
+    -----
+    The steps are those of H. Xiao, K. Rasul and R. Vollgraf, "Fashion-MNIST: a Novel Image Dataset
+    for Benchmarking Machine Learning Algorithms", 2017 (arXiv:1708.07747), section 2. They started
+    from thumbnails of 51 x 73 pixels on plain white. Photographs have many more, so they are
+    averaged down to the size of such a thumbnail before pixels are left out. The background is of
+    any plain colour, which is found as the median of each channel on the border; the brightness of
+    each pixel relative to it is what is negated, so that the background comes out as 0. On white
+    that is the negation of the paper.
+
+    The background must be plain: what else is in the picture is taken for a part of the object. An
+    image all of one colour comes out as zeros.
+
+    Photographs are turned upright as their EXIF data tells. Of an animation, the first frame is
+    taken. Files are read one at a time. Nothing is learned, so that :meth:`transform` needs no
+    fit. Needs Pillow: ``pip install "skfashion[images]"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfashion import ImageLoader
+    >>> photograph = np.full((400, 300, 3), 255, dtype=np.uint8)  # white, with a black square
+    >>> photograph[50:250, 50:250] = 0
+    >>> images = ImageLoader((4, 6)).transform([photograph])  # or [path, ...]
+    >>> images.shape
+    (1, 4, 6)
+    >>> images[0]
+    array([[  0, 255, 255, 255, 255,   0],
+           [  0, 255, 255, 255, 255,   0],
+           [  0, 255, 255, 255, 255,   0],
+           [  0, 255, 255, 255, 255,   0]], dtype=uint8)
+    """
+
+    _parameter_constraints = {
+        "image_shape": [tuple, list],
+        "background": [StrOptions({"auto", "light", "dark"})],
+        "trim": [Interval(Real, 0, 1, closed="left"), None],
+        "sharpen": ["boolean"],
+        "max_pixels": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        image_shape=(28, 28),
+        *,
+        background="auto",
+        trim=0.05,
+        sharpen=True,
+        max_pixels=89_478_485,
+    ):
+        self.image_shape = image_shape
+        self.background = background
+        self.trim = trim
+        self.sharpen = sharpen
+        self.max_pixels = max_pixels
+
+    @as_one_task
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check the parameters; nothing is read or learned.
+
+        Parameters
+        ----------
+        X : None
+            Ignored.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : ImageLoader
+            The loader itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range.
+        """
+        self._checked_image_shape()
+        return self
+
+    def transform(self, X):
+        """Read photographs.
+
+        Parameters
+        ----------
+        X : list, 1-D array or pandas.Series of n photographs, or ndarray of shape \
+                (n, height, width) or (n, height, width, channels)
+            Each a path (str or os.PathLike), a binary file, an image of Pillow, or an array of
+            shape (height, width) or (height, width, channels), with 1 (gray), 2 (gray, alpha), 3
+            (RGB) or 4 (RGBA) channels: uint8 from 0 to 255, floating-point or bool from 0 to 1.
+            They may be of different kinds and sizes. Files are read from where they stand, left
+            open, and put back there if they can be.
+
+        Returns
+        -------
+        ndarray of shape (n, height, width) or (n, height, width, channels) of uint8
+            Images of `image_shape`: the object light, the background 0.
+
+        Raises
+        ------
+        OSError
+            If a file cannot be opened or read: FileNotFoundError, IsADirectoryError,
+            PermissionError and the like.
+        ValueError
+            If `X` is no list of photographs, or one of them is damaged, empty, no image, or larger
+            than `max_pixels`. The message tells which.
+        ImportError
+            If Pillow is not installed.
+        """
+        self._validate_params()  # no fit need have come before
+        load_pillow()
+        shape = self._checked_image_shape()
+        photographs = list_of_photographs(X)
+        images = np.zeros((len(photographs), *shape), dtype=np.uint8)
+        canvas = "black" if self.background == "dark" else "white"
+        for position, item in enumerate(photographs):
+            photograph = read_rgb(item, position, canvas=canvas, max_pixels=self.max_pixels)
+            self._draw(photograph, images[position])
+        return images
+
+    def _draw(self, photograph, image):
+        """Draw a photograph into the middle of a black image."""
+        height, width = image.shape[:2]
+        factor = max(1, max(photograph.size) // (_WORKING_SIZE * max(height, width)))
+        photograph = photograph.reduce(factor)
+        color = _color_of_border(np.asarray(photograph))
+        if self.trim is not None:
+            box = _box_of_object(photograph, color, self.trim)
+            if box is None:  # all of it is background
+                return
+            photograph = photograph.crop(box)
+        is_dark = color @ _GRAY < 127.5 if self.background == "auto" else self.background == "dark"
+        pixels = np.asarray(_subsample(photograph, height, width), dtype=np.float32)
+        pixels = _from_background(pixels, color, is_dark)
+        if self.sharpen:
+            pixels = correlate(pixels, _SHARPENING, mode="nearest").clip(0, 255)
+        if image.shape[2:] != (3,):
+            pixels = pixels @ _GRAY
+        # Of an odd margin, Fashion-MNIST has the larger part at the top and on the left.
+        top, left = (height - len(pixels) + 1) // 2, (width - pixels.shape[1] + 1) // 2
+        part = image[top : top + len(pixels), left : left + pixels.shape[1]]
+        part[:] = np.rint(pixels).reshape(part.shape)
+
+    def _checked_image_shape(self):
+        shape = tuple(self.image_shape)
+        if (
+            len(shape) not in (2, 3)
+            or not all(isinstance(n, Integral) and n > 0 for n in shape)
+            or shape[2:] not in ((), (1,), (3,))
+        ):
+            raise ValueError(
+                "image_shape must be (height, width) or (height, width, channels), all of them "
+                f"integers above 0, with 1 channel or 3; got {self.image_shape!r}."
+            )
+        return shape
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags

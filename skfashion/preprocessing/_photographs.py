@@ -1,0 +1,221 @@
+"""Photographs, whatever they come as, to images of Pillow in 8-bit RGB."""
+
+import io
+import os
+import struct
+import zlib
+from contextlib import contextmanager
+
+import numpy as np
+
+# What Pillow raises where the content of a file is not what its format says.
+_CORRUPT = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    NotImplementedError,
+    struct.error,
+    zlib.error,
+)
+_ORIGIN = "a path, a binary file, an image of Pillow, or an array of pixels"
+
+
+def load_pillow():
+    """Return ``PIL.Image``, which takes a while to load, or say how to install it."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError('ImageLoader needs Pillow: pip install "skfashion[images]"') from error
+    return Image
+
+
+def list_of_photographs(X):
+    """Return the photographs in `X` one by one, or raise a ValueError if `X` is no list of them."""
+    if _is_path(X) or hasattr(X, "read") or isinstance(X, load_pillow().Image):
+        raise ValueError(
+            f"Expected a list of images, got one ({type(X).__name__}): wrap it in a list, [X]."
+        )
+    ndim = 1 if isinstance(X, list | tuple) else getattr(X, "ndim", 0)
+    if ndim == 2 or (ndim == 3 and X.shape[2] in (3, 4)):
+        raise ValueError(
+            f"Expected a list of images, got an array of shape {X.shape}: if it is one image, wrap "
+            "it in a list, [X]; if it is many, pass list(X); of a table, pass one column of paths."
+        )
+    if ndim not in (1, 3, 4):
+        raise ValueError(
+            "Expected images as a list, a column, or an array of shape (n, height, width) or "
+            f"(n, height, width, channels); got {type(X).__name__}"
+            + (f" of shape {X.shape}." if ndim else ".")
+        )
+    if not len(X):
+        raise ValueError("Expected at least one image, found array with 0 sample(s) (shape=(0,)).")
+    return list(X)
+
+
+def read_rgb(item, position, *, canvas, max_pixels):
+    """Read one photograph.
+
+    Parameters
+    ----------
+    item : str, os.PathLike, binary file, PIL.Image.Image or ndarray
+        A file is read from where it stands, and put back there if it can be.
+    position : int
+        In `X`, for the errors.
+    canvas : str
+        Colour that is seen through what is transparent.
+    max_pixels : int
+        How many a file or an image of Pillow may have.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Of mode "RGB", upright, with at least one pixel; a new one.
+
+    Raises
+    ------
+    OSError
+        If the system cannot open or read the file.
+    ValueError
+        If the file holds no whole image, or the item is none, or has too many pixels.
+    """
+    name = _name(item, position)
+    if isinstance(item, np.ndarray):
+        return _as_rgb(_from_array(item, name), canvas, name)
+    if isinstance(item, load_pillow().Image):
+        _check_size(item.size, max_pixels, name)
+        return _as_rgb(item, canvas, name)
+    if not (_is_path(item) or hasattr(item, "read")):
+        raise ValueError(f"{name}: expected {_ORIGIN}; got {type(item).__name__}.")
+    with _opened(item, name) as file:
+        with _errors_of_pillow(name):
+            image = load_pillow().open(file)
+        with image:
+            _check_size(image.size, max_pixels, name)
+            return _as_rgb(image, canvas, name)
+
+
+def _is_path(item):
+    return isinstance(item, str | os.PathLike)
+
+
+def _name(item, position):
+    file = item if _is_path(item) else getattr(item, "name", getattr(item, "filename", None))
+    return f"X[{position}] ({os.fspath(file)!r})" if file and _is_path(file) else f"X[{position}]"
+
+
+@contextmanager
+def _opened(item, name):
+    if not _is_path(item):
+        yield io.BytesIO(_rest_of(item, name))
+        return
+    try:
+        file = open(item, "rb")  # noqa: SIM115  closed below; errors of its use are not of opening
+    except OSError as error:
+        raise OSError(
+            error.errno, f"{name} cannot be opened: {error.strerror}", os.path.abspath(item)
+        ) from error
+    except ValueError as error:  # a null character
+        raise ValueError(f"{name}: expected the path of an image, but {error}.") from error
+    with file:
+        yield file
+
+
+def _rest_of(file, name):
+    can_return = getattr(file, "seekable", bool)()
+    start = file.tell() if can_return else None
+    content = file.read()
+    if can_return:
+        file.seek(start)
+    if not isinstance(content, bytes):
+        raise ValueError(f"{name}: expected a binary file, got one of text: open it with 'rb'.")
+    if not content:
+        raise ValueError(
+            f"{name}: expected an image, but nothing is left to read: was the file read before? "
+            "Then file.seek(0) first."
+        )
+    return content
+
+
+@contextmanager
+def _errors_of_pillow(name):
+    Image = load_pillow()
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ValueError(
+            f"{name} may be a decompression bomb: {error} Shrink it, or set "
+            "PIL.Image.MAX_IMAGE_PIXELS and max_pixels of ImageLoader if you trust it."
+        ) from error
+    except _CORRUPT as error:
+        if getattr(error, "errno", None) is not None:  # the system's own, such as of a bad disk
+            raise OSError(error.errno, f"{name} cannot be read: {error.strerror}") from error
+        raise ValueError(
+            f"{name}: expected an image in a format that Pillow reads, such as JPEG or PNG, found "
+            f"something else or a damaged file: {str(error).strip()}"
+        ) from error
+
+
+def _check_size(size, max_pixels, name):
+    width, height = size
+    if width * height > max_pixels:
+        raise ValueError(
+            f"{name} has {width} x {height} pixels, more than the {max_pixels:,} of max_pixels, "
+            "and may be a decompression bomb. Shrink it, or raise max_pixels if you trust it."
+        )
+
+
+def _check_not_empty(shape, name):
+    if 0 in shape:
+        raise ValueError(f"{name}: expected at least one pixel, got an image of shape {shape}.")
+
+
+def _from_array(array, name):
+    shape = array.shape
+    if not (array.ndim == 2 or (array.ndim == 3 and 1 <= shape[2] <= 4)):
+        raise ValueError(
+            f"{name}: expected an array of shape (height, width) or (height, width, channels) with "
+            f"1 to 4 channels, got one of shape {shape}."
+        )
+    _check_not_empty(shape, name)
+    if array.ndim == 3 and shape[2] == 1:
+        array = array[:, :, 0]
+    if array.dtype != np.uint8:
+        array = _to_bytes(array, name)
+    return load_pillow().fromarray(np.ascontiguousarray(array))
+
+
+def _to_bytes(array, name):
+    if array.dtype.kind not in "bf":
+        raise ValueError(
+            f"{name}: expected bytes from 0 to 255 (uint8), or floating-point numbers or booleans "
+            f"from 0 to 1; got {array.dtype}. If it holds 0 to 255, convert it by .astype('uint8')."
+        )
+    low, high = array.min(), array.max()
+    if not (low >= 0 and high <= 1):
+        raise ValueError(
+            f"{name}: expected pixels from 0 to 1 in an array of {array.dtype}, got {low:g} to "
+            f"{high:g}. Divide by the largest pixel there can be, or pass bytes (uint8)."
+        )
+    return np.rint(array * np.float32(255)).astype(np.uint8)
+
+
+def _as_rgb(image, canvas, name):
+    from PIL import ImageOps
+
+    _check_not_empty(image.size, name)
+    Image = load_pillow()
+    with _errors_of_pillow(name):
+        upright = ImageOps.exif_transpose(image)  # a new one
+    if upright.mode.startswith(("I", "F")):  # 16 bits and more, which Pillow would clip to 8
+        pixels = np.asarray(upright)
+        whole = pixels.dtype.kind in "iu"
+        upright = _from_array(pixels / np.float32(65535) if whole else pixels, name)
+    with _errors_of_pillow(name):
+        if upright.has_transparency_data:
+            upright = upright.convert("RGBA")
+            upright = Image.alpha_composite(Image.new("RGBA", upright.size, canvas), upright)
+        return upright.convert("RGB")
