@@ -62,7 +62,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
     n_features_in_ : int
         Number of pixels (times channels) of an image seen during :meth:`fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where the input of :meth:`fit` had any.
 
     image_shape_ : tuple of int or None
@@ -235,7 +235,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
 
         Returns
         -------
-        scipy.sparse.csr_matrix of shape (n, n_samples_fit_)
+        scipy.sparse.csr_matrix of shape (n, `n_samples_fit_`)
             ``[i, j]`` is set where training image j is a neighbour of image i.
         """
         if mode not in ("connectivity", "distance"):

@@ -218,7 +218,7 @@ class KerasCNNClassifier(
     n_features_in_ : int
         Number of pixels (times channels) of an image, for rows and images alike.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where the training data had any.
 
     image_shape_ : tuple of int

@@ -30,7 +30,7 @@ class ImageReshaper(TransformerMixin, Estimator):
     n_features_in_ : int
         Number of pixels (times channels) of an image seen during :meth:`fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where the input of :meth:`fit` had any.
 
     See Also
