@@ -77,7 +77,7 @@ _ = ConfusionMatrixDisplay.from_estimator(
 # Tuning
 # ------
 # Parameters of the network are reached by the step's name, ``cnn``; here are few candidates on few
-# images, for time. ``n_jobs=2`` trains two networks at once.
+# images, for time. With ``n_jobs=2``, two would train at once.
 
 from sklearn.model_selection import GridSearchCV
 

@@ -78,10 +78,17 @@ def make_cnn_pipeline(
 
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, channels)`` of the images in rows of pixels, as
-        in :class:`~skfashion.preprocessing.ImageReshaper`.
+        in :class:`~skfashion.preprocessing.ImageReshaper`; with `from_files`, those that the loader
+        makes.
+
+    from_files : bool, default=False
+        Whether the pipeline begins with a step "loader", an
+        :class:`~skfashion.preprocessing.ImageLoader`, and so takes photographs: a list of paths, of
+        open files, of images of Pillow or of arrays. They become 28 x 28 gray images, unless
+        `image_shape` or ``loader__...`` says otherwise.
 
     memory : str, joblib.Memory or None, default=None
-        Where :class:`~sklearn.pipeline.Pipeline` caches the first two steps, if anywhere.
+        Where :class:`~sklearn.pipeline.Pipeline` caches the steps before the last, if anywhere.
 
     **cnn_parameters
         Other parameters of :class:`~skfashion.neural_network.KerasCNNClassifier`, instead of
@@ -145,7 +152,8 @@ def make_knn_pipeline(*, from_files=False, memory=None, **knn_parameters):
     from_files : bool, default=False
         Whether the pipeline begins with a step "loader", an
         :class:`~skfashion.preprocessing.ImageLoader`, and so takes photographs: a list of paths, of
-        open files, of images of Pillow or of arrays.
+        open files, of images of Pillow or of arrays; of other sizes than 28 x 28 by
+        ``set_params(loader__image_shape=...)``.
 
     memory : str, joblib.Memory or None, default=None
         Where :class:`~sklearn.pipeline.Pipeline` caches the steps before the last, if anywhere.

@@ -339,7 +339,7 @@ def files(tmp_path, garments):
     ("name", "kind", "message"),
     [
         ("missing.png", FileNotFoundError, "No such file or directory"),
-        ("folder", IsADirectoryError, "Is a directory"),
+        ("folder", IsADirectoryError, "got a folder: pass the paths in it"),
         ("text", ValueError, "a format that Pillow reads.*cannot identify"),
         ("nothing", ValueError, "a format that Pillow reads.*cannot identify"),
         ("cut.jpeg", ValueError, "truncated"),
@@ -412,7 +412,7 @@ def test_damaged_files_are_named_whatever_pillow_makes_of_them(garments):
         (np.zeros((5, 5), complex), "got complex128"),
         (np.full((5, 5), 255.0), "from 0 to 1 in an array of float64, got 255 to 255"),
         (np.full((5, 5), -0.1), "got -0.1 to -0.1"),
-        (np.full((5, 5), np.nan), "got nan to nan"),
+        (np.full((5, 5), np.nan), "got NaN or infinite ones"),
         (np.zeros(5), r"shape \(height, width\) or .*got one of shape \(5,\)"),
         (np.zeros((5, 5, 5)), r"got one of shape \(5, 5, 5\)"),
         (np.zeros((0, 5)), r"at least one pixel, got an image of shape \(0, 5\)"),
@@ -421,7 +421,12 @@ def test_damaged_files_are_named_whatever_pillow_makes_of_them(garments):
         (io.StringIO("text"), "open it with 'rb'"),
         (io.BytesIO(), r"nothing is left to read.*file\.seek\(0\)"),
         ("a\0b", "null"),
-        (b"bytes", "expected a path, a binary file.*got bytes"),
+        (
+            b"bytes",
+            r"expected a path, a binary file.*got bytes\. Wrap .* in io\.BytesIO",
+        ),
+        (["a.png"], "got list. Pass one list of images"),
+        ("https://example.com/a.jpg", "got a URL: download it first"),
         (7, "got int"),
         (None, "got NoneType"),
     ],
@@ -502,3 +507,16 @@ def test_photographs_of_real_clothes_are_classified_as_the_images_are(real_fashi
     assert np.abs(loaded.astype(int) - some).mean() < 5
     same = pipeline.predict(loaded) == pipeline.predict(some)
     assert same.mean() > 0.95
+
+
+def test_a_closed_file_and_what_is_no_list_say_what_to_do(tmp_path):
+    path = tmp_path / "a.png"
+    Image.new("L", (3, 3)).save(path)
+    with open(path, "rb") as file:
+        pass
+    with pytest.raises(ValueError, match=r"X\[0\] .*a\.png.*: expected an open file, got a closed"):
+        ImageLoader().transform([file])
+    with pytest.raises(ValueError, match=r"got generator\. Pass list\(X\)"):
+        ImageLoader().transform(path for _ in range(2))
+    with pytest.raises(ValueError, match="got int"):
+        ImageLoader().transform(3)

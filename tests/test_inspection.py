@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from PIL import Image
 from sklearn.base import clone
-from sklearn.linear_model import RidgeClassifier
+from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
@@ -200,7 +201,7 @@ def test_images_that_are_not_square():
     assert_array_equal(display.images, X.reshape(6, 6, 4))
     left, right, bottom, top = display.im_[0].get_extent()
     assert (right - left) / (bottom - top) == pytest.approx(4 / 6)
-    assert ImageGridDisplay.from_images(X).images.shape == (6, 1, 24)
+    assert ImageGridDisplay.from_images(X, image_shape=(1, 24)).images.shape == (6, 1, 24)
     erasing = RandomErasing(image_shape=(6, 4), random_state=0)
     assert RandomErasingDisplay.from_estimator(erasing, X).after.shape == (6, 6, 4)
     for shape in [(1, 24), (24, 1), (2, 12)]:
@@ -328,7 +329,7 @@ def test_names_go_by_the_class_where_some_classes_are_missing():
     X = np.zeros((3, 4))
     display = ImageGridDisplay.from_images(X, [9, 2, 9], target_names=NAMES)
     assert texts_of(display) == ["Ankle boot", "Pullover", "Ankle boot"]
-    display = ImageGridDisplay.from_images(X, [30, 10, 20], target_names=["a", "b", "c"])
+    display = ImageGridDisplay.from_images(X, [2.5, 0.5, 1.5], target_names=["a", "b", "c"])
     assert texts_of(display) == ["c", "a", "b"]
     display = PredictionGridDisplay.from_predictions(
         X, [9, 2, 9], np.eye(10)[[9, 2, 1]], target_names=NAMES
@@ -336,6 +337,49 @@ def test_names_go_by_the_class_where_some_classes_are_missing():
     assert texts_of(display)[2] == "✗ Trouser 100 %\ntrue: Ankle boot"
     display = ConfusedPairsDisplay.from_predictions(X, [9, 2, 9], [9, 2, 1], target_names=NAMES)
     assert texts_of(display)[0] == "Ankle boot taken for Trouser: 1"
+
+
+@pytest.mark.parametrize("form", [list, np.array, pd.Series])
+def test_labels_that_are_names_already_stay_as_they_are(clothes, form):
+    X, y = clothes
+    y = [NAMES[i] for i in y]
+    for n in (len(X), 3):  # all of the classes, and some
+        display = ImageGridDisplay.from_images(X[:n], form(y[:n]), target_names=np.array(NAMES))
+        assert texts_of(display) == y[: len(display.images)]
+    knn = make_knn_pipeline().fit(X, y)
+    display = PredictionGridDisplay.from_estimator(knn, X, form(y), target_names=NAMES)
+    assert display.target_names == sorted(NAMES)
+    assert [display.target_names[i] for i in display.y_true] == y[:25]
+
+
+def test_pipelines_from_files_and_searches(clothes, tmp_path):
+    X, y = clothes
+    paths = [tmp_path / f"{i}.png" for i in range(40)]
+    for path, image in zip(paths, X.reshape(-1, 20, 20), strict=False):
+        Image.fromarray(255 - image).save(path)
+    pipeline = make_knn_pipeline(from_files=True, n_neighbors=1)
+    search = GridSearchCV(pipeline, {"knn__n_neighbors": [1]}, cv=2)
+    search.fit(paths, y[:40])
+    for estimator in (search, search.best_estimator_):
+        display = PredictionGridDisplay.from_estimator(estimator, paths, y[:40])
+        assert_array_equal(display.images, search.best_estimator_[0].transform(paths[:25]))
+        assert all(text.startswith("✓") for text in texts_of(display))
+        display = NeighborsDisplay.from_estimator(estimator, paths[:3], paths, n_neighbors=2)
+        assert_array_equal(display.neighbors[:, 0], display.queries)
+        with pytest.raises(ValueError, match="no confused pairs"):
+            ConfusedPairsDisplay.from_estimator(estimator, paths, y[:40])
+
+
+def test_a_legend_of_many_trainings_stays_inside_the_figure():
+    histories = {f"learning_rate={i / 100}": HISTORY for i in range(30)}
+    display = TrainingHistoryDisplay.from_histories(histories)
+    figure = display.figure_
+    figure.canvas.draw()
+    legend = display.axes_[1].get_legend().get_window_extent()
+    assert figure.bbox.x0 <= legend.x0
+    assert legend.x1 <= figure.bbox.x1
+    assert figure.bbox.y0 <= legend.y0
+    assert not legend.overlaps(display.axes_[1].get_window_extent())
 
 
 def test_confused_pairs_are_those_of_the_confusion_matrix(clothes, knn):
@@ -523,15 +567,28 @@ def test_bad_histories(histories, best_epochs, message):
         (np.full((2, 4), np.nan), {}, "X contains NaN"),
         (np.zeros((2, 3, 3, 2)), {}, "those of X have 2"),
         (np.zeros((2, 3, 3, 3, 3)), {}, "Expected rows"),
-        (np.zeros(4), {}, "Expected 2D array"),
-        (np.zeros((0, 4)), {}, "0 sample"),
+        (np.zeros(4), {}, r"got 1-dimensional input: of one image, pass X\[numpy.newaxis\]"),
+        (["a.png"], {}, r"of files, ImageLoader\(\).transform\(X\)"),
+        (np.zeros((28, 27)), {}, r"Rows of 27 pixels are no square gray images.*X\[numpy.newaxis"),
+        (np.zeros((0, 4)), {}, "at least one image in X, got none"),
+        (np.zeros((2, 4)), {"image_shape": 4}, "image_shape must be a tuple, got 4"),
+        (np.zeros((2, 4)), {"y": [0, np.nan]}, "y has missing labels"),
+        (np.zeros((2, 4)), {"y": ["a", None]}, "y has missing labels"),
+        (np.zeros((2, 4)), {"y": [0, 1], "target_names": "ab"}, "as a list of names.*got a str"),
+        (np.zeros((2, 4)), {"y": [0, 1], "target_names": {"a", "b"}}, "got a set"),
+        (np.zeros((2, 4)), {"y": [0, 1], "target_names": {0: "a", 1: "b"}}, "got a dict"),
+        (
+            np.zeros((2, 4)),
+            {"y": [1, 2], "target_names": ["a", "b"]},
+            "Expected labels from 0 to 1",
+        ),
         (np.zeros((2, 4)), {"image_shape": (3, 3)}, "whose product is 4"),
         (np.zeros((2, 4, 4)), {"image_shape": (2, 8)}, r"images of shape \(4, 4, 1\)"),
         (np.zeros((2, 4)), {"n_rows": 0}, "'n_rows' parameter of ImageGridDisplay.from_images"),
         (np.zeros((2, 4)), {"n_cols": 1.5}, "'n_cols' parameter"),
         (np.zeros((2, 4)), {"y": [1]}, "a label in y for each of 2 images, got 1"),
-        (np.zeros((2, 4)), {"y": [1, 2], "target_names": ["a"]}, "Expected labels of 1 classes"),
-        (np.zeros((2, 4)), {"y": list("ab"), "target_names": list("abc")}, "2 classes, from"),
+        (np.zeros((2, 4)), {"y": [1, 2], "target_names": ["a"]}, "there are 1 classes"),
+        (np.zeros((2, 4)), {"y": list("ab"), "target_names": list("xyz")}, "got 2 labels"),
     ],
 )
 def test_images_and_labels_that_cannot_be_drawn(X, parameters, message):
@@ -547,7 +604,7 @@ def test_images_and_labels_that_cannot_be_drawn(X, parameters, message):
         ([0, 2], np.eye(2), {"classes": [0, 1]}, r"y_true has labels that are none .* \[2\]"),
         ([0, 1], np.eye(2), {"classes": [0, 1, 2]}, "each of 3 classes, got 2"),
         ([0, 1], np.eye(2), {"target_names": ["a"]}, "Expected 2 target_names"),
-        ([0, 5, 7], np.eye(3)[:, :2], {}, "Expected labels of 2 classes"),
+        ([0, 5, 7], np.eye(3)[:, :2], {}, "2 classes .names, or columns of probabilities"),
         ([0, 1], np.eye(2), {"only": "uncertain"}, "'only' parameter"),
         ([0, 1], np.eye(2), {"bars": "yes"}, "'bars' parameter"),
     ],
@@ -590,3 +647,15 @@ def test_without_matplotlib_the_error_says_what_to_install():
 def test_public_displays_are_listed():
     assert inspection.__all__ == sorted(inspection.__all__)
     assert all(hasattr(getattr(inspection, name), "plot") for name in inspection.__all__)
+
+
+def test_what_is_no_axes_or_no_images_says_so():
+    X = np.zeros((2, 4))
+    with pytest.raises(TypeError, match="Expected one matplotlib Axes as ax, got Figure"):
+        ImageGridDisplay.from_images(X, ax=plt.figure())
+    with pytest.raises(TypeError, match="Expected images in X, got a Bunch: pass its data"):
+        ImageGridDisplay.from_images(make_fashion_images(3))
+    with pytest.raises(ValueError, match="Expected a classifier, got Ridge"):
+        ConfusedPairsDisplay.from_estimator(Ridge().fit(X, [0, 1]), X, [0, 1])
+    with pytest.raises(ValueError, match="best_epochs as a dict of names to positions"):
+        TrainingHistoryDisplay.from_histories({"a": HISTORY}, best_epochs=1)

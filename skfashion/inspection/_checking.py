@@ -1,13 +1,17 @@
 """What the displays check first: images, labels and their names."""
 
+from collections.abc import Mapping, Set
 from numbers import Integral
 
 import numpy as np
+from pandas import Index, isna
+from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import _num_samples, column_or_1d
 
 from skfashion._validation import asked_image_shape, infer_image_shape, split_images
+from skfashion.preprocessing import ImageLoader
 
 # By how much pixels in [0, 1] may miss it after arithmetic.
 _ROUNDING = 1e-3
@@ -17,6 +21,39 @@ def check_counts(caller, **counts):
     """Raise a ValueError naming `caller` unless all `counts` are integers above 0."""
     above_0 = [Interval(Integral, 1, None, closed="left")]
     validate_parameter_constraints(dict.fromkeys(counts, above_0), counts, caller)
+
+
+def count_images(X, *, name="X"):
+    """Return how many images `X` has, or raise a ValueError or TypeError if there are none."""
+    if isinstance(X, Mapping):
+        raise TypeError(f"Expected images in {name}, got a {type(X).__name__}: pass its data.")
+    n = _num_samples(X)
+    if n == 0:
+        raise ValueError(f"Expected at least one image in {name}, got none.")
+    return n
+
+
+def load_photographs(estimator, *photographs):
+    """Have the loader of a pipeline from files do its work, so that there are images to draw.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted pipeline that begins with an `ImageLoader`, a search over one, or any other.
+    *photographs : array-like
+        What it takes.
+
+    Returns
+    -------
+    estimator : estimator
+        What comes after the loader; of a search, its best estimator.
+    images : list of array-like
+        What that takes.
+    """
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    if isinstance(estimator, Pipeline) and isinstance(estimator[0], ImageLoader):
+        return estimator[1:], [estimator[0].transform(some) for some in photographs]
+    return estimator, list(photographs)
 
 
 def pick_images(X, chosen, image_shape=None, *, name="X"):
@@ -44,9 +81,21 @@ def pick_images(X, chosen, image_shape=None, *, name="X"):
         If the images have no such shape, or are neither gray nor RGB(A).
     """
     rows, found = split_images(X)
+    if not hasattr(rows, "columns") and np.ndim(rows) < 2:
+        raise ValueError(
+            f"Expected images or rows of pixels in {name}, got {np.ndim(rows)}-dimensional input: "
+            "of one image, pass X[numpy.newaxis]; of files, ImageLoader().transform(X)."
+        )
     rows = check_array(_safe_indexing(rows, chosen), input_name=name)
     shape = found or infer_image_shape(rows.shape[1])
+    if found is image_shape is None and shape[0] == 1 < rows.shape[1]:
+        raise ValueError(
+            f"Rows of {rows.shape[1]} pixels are no square gray images: pass image_shape=(height, "
+            f"width) or (height, width, channels); or, if {name} is one image, X[numpy.newaxis]."
+        )
     if image_shape is not None:
+        if not isinstance(image_shape, tuple | list):
+            raise ValueError(f"image_shape must be a tuple, got {image_shape!r}.")
         shape = asked_image_shape(image_shape, rows.shape[1])
         if found not in (None, shape):
             raise ValueError(
@@ -88,12 +137,14 @@ def pixel_maximum(*images):
 def check_labels(y, n, *, name="y"):
     """Return the labels as an array of shape (n,); a ValueError if they are of another shape."""
     labels = column_or_1d(y)
+    if isna(labels).any():
+        raise ValueError(f"{name} has missing labels (NaN or None): leave out those images.")
     if len(labels) != n:
         raise ValueError(f"Expected a label in {name} for each of {n} images, got {len(labels)}.")
     return labels
 
 
-def find_classes(labels, n_classes=None):
+def find_classes(labels, n_classes=None, target_names=None):
     """Find the classes that labels are from, of which some may have no label here.
 
     Parameters
@@ -102,41 +153,69 @@ def find_classes(labels, n_classes=None):
         Labels of images.
     n_classes : int or None, default=None
         How many there are, if known.
+    target_names : sequence of str or None, default=None
+        Their names, if known.
 
     Returns
     -------
     ndarray of shape (n_classes,)
-        The different labels, sorted; 0 to ``n_classes - 1`` if these hold all of them.
+        The different labels, sorted. If `n_classes` or `target_names` tell how many there are,
+        integers are 0 to ``n_classes - 1``; if labels are among the names, these.
 
     Raises
     ------
     ValueError
-        If there are not `n_classes`.
+        If there are not `n_classes`, or integers are out of range.
     """
     classes = np.unique(labels)
-    if n_classes in (None, len(classes)):
+    if target_names is not None:
+        names = _check_names(target_names)
+        n_classes = len(names)
+        if _are_strings(classes) and set(classes) <= set(names):
+            return np.array(names, dtype=object)
+    if n_classes is None:
         return classes
-    if classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < n_classes:
-        return np.arange(n_classes)
+    # By their values, whichever of them are here: by rank, a slice would get other names.
+    if classes.dtype.kind in "iu":
+        if classes[0] >= 0 and classes[-1] < n_classes:
+            return np.arange(n_classes)
+    elif n_classes == len(classes):
+        return classes
     raise ValueError(
-        f"Expected labels of {n_classes} classes, or integers from 0 to {n_classes - 1}; got "
-        f"{len(classes)} classes, from {classes[0]!r} to {classes[-1]!r}: pass images of all "
-        "classes, or the numbers of the classes."
+        f"Expected labels from 0 to {n_classes - 1}, as there are {n_classes} classes (names, or "
+        f"columns of probabilities), or others of all classes; got {len(classes)} labels, from "
+        f"{classes.tolist()[0]!r} to {classes.tolist()[-1]!r}: leave out target_names, pass "
+        "classes, or number the labels by numpy.unique(y, return_inverse=True)[1]."
     )
 
 
 def name_classes(classes, target_names=None):
     """Names of classes as a list of str: `target_names`, or the labels themselves."""
-    names = [str(name) for name in (classes if target_names is None else target_names)]
-    if len(names) != len(classes):
-        raise ValueError(f"Expected {len(classes)} target_names, one a class; got {len(names)}.")
-    return names
+    labels = [str(label) for label in classes]
+    if target_names is None:
+        return labels
+    names = _check_names(target_names)
+    if len(names) != len(labels):
+        raise ValueError(f"Expected {len(labels)} target_names, one a class; got {len(names)}.")
+    # Labels that are the names themselves are not to be named anew, in whatever order names come.
+    return labels if _are_strings(np.asarray(classes)) and set(labels) == set(names) else names
+
+
+def _are_strings(labels):
+    return all(isinstance(label, str) for label in labels.tolist())
+
+
+def _check_names(target_names):
+    if isinstance(target_names, str | Mapping | Set):
+        raise ValueError(
+            "Expected target_names as a list of names, in the order of the classes; got a "
+            f"{type(target_names).__name__}."
+        )
+    return [str(name) for name in target_names]
 
 
 def positions(labels, classes, *, name="y"):
     """Position of each label in `classes`; a ValueError if one is not there."""
-    from pandas import Index
-
     found = Index(classes).get_indexer(labels)
     if (found < 0).any():
         unknown = np.unique(labels[found < 0])
@@ -146,7 +225,6 @@ def positions(labels, classes, *, name="y"):
 
 def name_labels(labels, target_names=None):
     """Name of each of some labels, as a list of str."""
-    n_classes = None if target_names is None else len(target_names)
-    classes = find_classes(labels, n_classes)
+    classes = find_classes(labels, target_names=target_names)
     names = name_classes(classes, target_names)
     return [names[i] for i in positions(labels, classes)]

@@ -1,12 +1,14 @@
 import numpy as np
+from sklearn.base import is_classifier
 from sklearn.metrics import confusion_matrix
 from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils.validation import _num_samples
 
 from ._checking import (
     check_counts,
     check_labels,
+    count_images,
     find_classes,
+    load_photographs,
     name_classes,
     pick_images,
     positions,
@@ -112,9 +114,8 @@ class ConfusedPairsDisplay:
         n_images : int, default=6
             At most so many images are drawn of each direction of a pair, the first ones in `X`.
         image_shape : tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None
-            infers it: a square gray image where the number of features is a square, else a strip
-            of height 1.
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None:
+            square gray ones.
         cmap : str or matplotlib.colors.Colormap, default="gray"
             Colours of gray images.
         ax : matplotlib.axes.Axes, default=None
@@ -128,10 +129,14 @@ class ConfusedPairsDisplay:
         Raises
         ------
         ValueError
-            If the input does not fit together, pixels are in another range, or all predictions
-            are right.
+            If `estimator` is no classifier, the input does not fit together, pixels are in
+            another range, or all predictions are right.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        if not is_classifier(estimator):
+            raise ValueError(f"Expected a classifier, got {type(estimator).__name__}.")
+        count_images(X)
+        estimator, (X,) = load_photographs(estimator, X)
         return cls.from_predictions(
             X,
             y,
@@ -180,9 +185,8 @@ class ConfusedPairsDisplay:
         n_images : int, default=6
             At most so many images are drawn of each direction of a pair, the first ones in `X`.
         image_shape : tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None
-            infers it: a square gray image where the number of features is a square, else a strip
-            of height 1.
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None:
+            square gray ones.
         cmap : str or matplotlib.colors.Colormap, default="gray"
             Colours of gray images.
         ax : matplotlib.axes.Axes, default=None
@@ -202,11 +206,11 @@ class ConfusedPairsDisplay:
         caller = f"{cls.__name__}.from_predictions"
         check_matplotlib_support(caller)
         check_counts(caller, n_pairs=n_pairs, n_images=n_images)
-        y_true = check_labels(y_true, _num_samples(X), name="y_true")
+        y_true = check_labels(y_true, count_images(X), name="y_true")
         y_pred = check_labels(y_pred, len(y_true), name="y_pred")
         if classes is None:
-            n_classes = None if target_names is None else len(target_names)
-            classes = find_classes(np.concatenate([y_true, y_pred]), n_classes)
+            labels = np.concatenate([y_true, y_pred])
+            classes = find_classes(labels, target_names=target_names)
         names = name_classes(classes, target_names)
         y_true = positions(y_true, classes, name="y_true")
         y_pred = positions(y_pred, classes, name="y_pred")

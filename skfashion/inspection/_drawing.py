@@ -48,6 +48,8 @@ class Canvas:
             inches = max(inches, _SMALLEST_FIGURE / max(size))
             _, ax = plt.subplots(figsize=(width * inches, height * inches), layout="constrained")
         self.ax = ax
+        if not hasattr(ax, "imshow"):
+            raise TypeError(f"Expected one matplotlib Axes as ax, got {type(ax).__name__}.")
         self._limits = {"xlim": (0, width), "ylim": (height, 0)}
         self._fitter = TextFitter(plt.rcParams["font.size"])
         ax.add_artist(self._fitter)

@@ -1,7 +1,6 @@
 from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils.validation import _num_samples
 
-from ._checking import check_counts, check_labels, name_labels, pick_images
+from ._checking import check_counts, check_labels, count_images, name_labels, pick_images
 from ._drawing import GAP, LINE, Canvas, cell_size, grid_corners, grid_size
 
 
@@ -90,9 +89,8 @@ class ImageGridDisplay:
             At most ``n_rows * n_cols`` images are drawn, the first ones; fewer rows, if there are
             fewer images.
         image_shape : tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None
-            infers it: a square gray image where the number of features is a square, else a strip
-            of height 1.
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None:
+            square gray ones.
         cmap : str or matplotlib.colors.Colormap, default="gray"
             Colours of gray images.
         ax : matplotlib.axes.Axes, default=None
@@ -110,9 +108,10 @@ class ImageGridDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_images")
         check_counts(f"{cls.__name__}.from_images", n_rows=n_rows, n_cols=n_cols)
+        n = count_images(X)
         labels = None
         if y is not None:
-            labels = name_labels(check_labels(y, _num_samples(X)), target_names)
+            labels = name_labels(check_labels(y, n), target_names)
             labels = labels[: n_rows * n_cols]
         display = cls(
             images=pick_images(X, slice(n_rows * n_cols), image_shape),

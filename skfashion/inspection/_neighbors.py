@@ -1,9 +1,16 @@
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from ._checking import check_counts, check_labels, name_labels, pick_images
+from ._checking import (
+    check_counts,
+    check_labels,
+    count_images,
+    load_photographs,
+    name_labels,
+    pick_images,
+)
 from ._drawing import GAP, LINE, Canvas, cell_size
 
 # Between a query and its neighbours, in units of an image's longer side.
@@ -99,7 +106,8 @@ class NeighborsDisplay:
         ----------
         estimator : estimator
             A fitted :class:`~skfashion.neighbors.VectorizedKNNClassifier`, another estimator with
-            ``kneighbors``, or a pipeline that ends in one; its other steps transform `X`.
+            ``kneighbors``, a pipeline that ends in one, whose other steps transform `X`, or a
+            search over these.
         X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
             Gray, RGB or RGBA images as `estimator` takes them; pixels from 0 to 255 or in [0, 1].
             Each is a row: pass those to be drawn, such as ``X_test[:5]``.
@@ -115,9 +123,8 @@ class NeighborsDisplay:
         n_neighbors : int, default=5
             Number of neighbours of each image.
         image_shape : tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None
-            infers it: a square gray image where the number of features is a square, else a strip
-            of height 1.
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None:
+            square gray ones.
         cmap : str or matplotlib.colors.Colormap, default="gray"
             Colours of gray images.
         ax : matplotlib.axes.Axes, default=None
@@ -140,13 +147,14 @@ class NeighborsDisplay:
         check_matplotlib_support(caller)
         check_counts(caller, n_neighbors=n_neighbors)
         check_is_fitted(estimator)
+        estimator, (X, X_train) = load_photographs(estimator, X, X_train)
         last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
         if not hasattr(last, "kneighbors"):
             raise TypeError(
-                "Expected a VectorizedKNNClassifier, another estimator with kneighbors, or a "
-                f"pipeline that ends in one; got {type(last).__name__}."
+                "Expected a VectorizedKNNClassifier, another estimator with kneighbors, a "
+                f"pipeline that ends in one, or a search; got {type(last).__name__}."
             )
-        n, n_train = _num_samples(X), _num_samples(X_train)
+        n, n_train = count_images(X), count_images(X_train, name="X_train")
         if n_train != last.n_samples_fit_:
             raise ValueError(
                 f"X_train has {n_train} images, but {type(last).__name__} was fitted on "

@@ -2,12 +2,13 @@ import numpy as np
 from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
-from sklearn.utils.validation import _num_samples
 
 from ._checking import (
     check_counts,
     check_labels,
+    count_images,
     find_classes,
+    load_photographs,
     name_classes,
     pick_images,
     positions,
@@ -132,9 +133,8 @@ class PredictionGridDisplay:
         bars : bool, default=False
             Whether to draw the probabilities of all classes beside each image.
         image_shape : tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None
-            infers it: a square gray image where the number of features is a square, else a strip
-            of height 1.
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None:
+            square gray ones.
         cmap : str or matplotlib.colors.Colormap, default="gray"
             Colours of gray images.
         ax : matplotlib.axes.Axes, default=None
@@ -160,9 +160,10 @@ class PredictionGridDisplay:
                 f"{type(estimator).__name__} lacks: pass probabilities to from_predictions."
             )
         check_counts(f"{cls.__name__}.from_estimator", n_rows=n_rows, n_cols=n_cols)
-        y = check_labels(y, _num_samples(X))
+        y = check_labels(y, count_images(X))
         if only is None:  # the others need no prediction
             X, y = _safe_indexing(X, slice(n_rows * n_cols)), y[: n_rows * n_cols]
+        estimator, (X,) = load_photographs(estimator, X)
         return cls.from_predictions(
             X,
             y,
@@ -217,9 +218,8 @@ class PredictionGridDisplay:
         bars : bool, default=False
             Whether to draw the probabilities of all classes beside each image.
         image_shape : tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None
-            infers it: a square gray image where the number of features is a square, else a strip
-            of height 1.
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None:
+            square gray ones.
         cmap : str or matplotlib.colors.Colormap, default="gray"
             Colours of gray images.
         ax : matplotlib.axes.Axes, default=None
@@ -240,7 +240,7 @@ class PredictionGridDisplay:
         check_matplotlib_support(caller)
         check_counts(caller, n_rows=n_rows, n_cols=n_cols)
         validate_parameter_constraints(_ONLY, {"only": only, "bars": bars}, caller)
-        labels = check_labels(y_true, _num_samples(X), name="y_true")
+        labels = check_labels(y_true, count_images(X), name="y_true")
         y_proba = _check_probabilities(y_proba, len(labels))
         if classes is None:
             classes = find_classes(labels, y_proba.shape[1])

@@ -7,6 +7,8 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
 _METRICS = ("loss", "accuracy")
+# Entries of the legend: inside the Axes, and in a column beside them.
+_MOST_INSIDE, _MOST_IN_COLUMN = 8, 15
 
 
 class TrainingHistoryDisplay:
@@ -142,6 +144,11 @@ class TrainingHistoryDisplay:
                 "Expected histories as a dict of at least one name to a history, such as "
                 f"{{'cnn': cnn.history_}}; got {histories!r}."
             )
+        if not isinstance(best_epochs, Mapping | None):
+            raise ValueError(
+                "Expected best_epochs as a dict of names to positions, such as {'cnn': 3}; got "
+                f"{best_epochs!r}."
+            )
         best_epochs = {} if best_epochs is None else dict(best_epochs)
         if unknown := best_epochs.keys() - histories.keys():
             raise ValueError(f"best_epochs has names that histories lacks: {sorted(unknown)}.")
@@ -190,7 +197,13 @@ class TrainingHistoryDisplay:
         for axes, metric in zip(self.axes_, _METRICS, strict=True):
             axes.set(xlabel="epoch", ylabel=metric)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        self.axes_[1].legend(handles=self._legend())
+        handles = self._legend()
+        if len(handles) <= _MOST_INSIDE:
+            self.axes_[1].legend(handles=handles)
+        else:  # they would hide the curves
+            n_columns = -(-len(handles) // _MOST_IN_COLUMN)
+            place = {"loc": "upper left", "bbox_to_anchor": (1, 1), "ncols": n_columns}
+            self.axes_[1].legend(handles=handles, fontsize="small", **place)
         return self
 
     def _draw(self, axes, name, key, color, linestyle):

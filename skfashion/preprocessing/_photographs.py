@@ -1,9 +1,11 @@
 """Photographs, whatever they come as, to images of Pillow in 8-bit RGB."""
 
+import errno
 import io
 import os
 import struct
 import zlib
+from collections.abc import Iterable
 from contextlib import contextmanager
 
 import numpy as np
@@ -22,6 +24,10 @@ _CORRUPT = (
     zlib.error,
 )
 _ORIGIN = "a path, a binary file, an image of Pillow, or an array of pixels"
+_HINTS = {
+    bytes: " Wrap the content of a file in io.BytesIO.",
+    list: " Pass one list of images, not a list of lists; pixels as an array.",
+}
 
 
 def load_pillow():
@@ -43,13 +49,15 @@ def list_of_photographs(X):
     if ndim == 2 or (ndim == 3 and X.shape[2] in (3, 4)):
         raise ValueError(
             f"Expected a list of images, got an array of shape {X.shape}: if it is one image, wrap "
-            "it in a list, [X]; if it is many, pass list(X); of a table, pass one column of paths."
+            "it in a list, [X]; if it is many, pass list(X); of a table, pass one column of paths. "
+            "Rows of pixels need no loader: leave from_files at False."
         )
     if ndim not in (1, 3, 4):
+        got = f"{type(X).__name__} of shape {X.shape}." if ndim else f"{type(X).__name__}."
+        hint = " Pass list(X)." if isinstance(X, Iterable) and not ndim else ""
         raise ValueError(
             "Expected images as a list, a column, or an array of shape (n, height, width) or "
-            f"(n, height, width, channels); got {type(X).__name__}"
-            + (f" of shape {X.shape}." if ndim else ".")
+            f"(n, height, width, channels); got {got}{hint}"
         )
     if not len(X):
         raise ValueError("Expected at least one image, found array with 0 sample(s) (shape=(0,)).")
@@ -89,7 +97,8 @@ def read_rgb(item, position, *, canvas, max_pixels):
         _check_size(item.size, max_pixels, name)
         return _as_rgb(item, canvas, name)
     if not (_is_path(item) or hasattr(item, "read")):
-        raise ValueError(f"{name}: expected {_ORIGIN}; got {type(item).__name__}.")
+        hint = _HINTS.get(type(item), "")
+        raise ValueError(f"{name}: expected {_ORIGIN}; got {type(item).__name__}.{hint}")
     with _opened(item, name) as file:
         with _errors_of_pillow(name):
             image = load_pillow().open(file)
@@ -104,7 +113,8 @@ def _is_path(item):
 
 def _name(item, position):
     file = item if _is_path(item) else getattr(item, "name", getattr(item, "filename", None))
-    return f"X[{position}] ({os.fspath(file)!r})" if file and _is_path(file) else f"X[{position}]"
+    is_known = _is_path(item) or (_is_path(file) and file)  # "" of an image that has no file
+    return f"X[{position}] ({os.fspath(file)!r})" if is_known else f"X[{position}]"
 
 
 @contextmanager
@@ -112,6 +122,15 @@ def _opened(item, name):
     if not _is_path(item):
         yield io.BytesIO(_rest_of(item, name))
         return
+    if "://" in os.fsdecode(item):
+        raise ValueError(f"{name}: expected a path, got a URL: download it first.")
+    if os.path.isdir(item):
+        raise IsADirectoryError(
+            errno.EISDIR,
+            f"{name}: expected the path of an image, got a folder: pass the paths in it, as in "
+            "sorted(pathlib.Path(folder).iterdir())",
+            os.path.abspath(item),
+        )
     try:
         file = open(item, "rb")  # noqa: SIM115  closed below; errors of its use are not of opening
     except OSError as error:
@@ -125,6 +144,8 @@ def _opened(item, name):
 
 
 def _rest_of(file, name):
+    if getattr(file, "closed", False):
+        raise ValueError(f"{name}: expected an open file, got a closed one: open it again.")
     can_return = getattr(file, "seekable", bool)()
     start = file.tell() if can_return else None
     content = file.read()
@@ -195,6 +216,8 @@ def _to_bytes(array, name):
             f"from 0 to 1; got {array.dtype}. If it holds 0 to 255, convert it by .astype('uint8')."
         )
     low, high = array.min(), array.max()
+    if not np.isfinite([low, high]).all():
+        raise ValueError(f"{name}: expected pixels from 0 to 1, got NaN or infinite ones.")
     if not (low >= 0 and high <= 1):
         raise ValueError(
             f"{name}: expected pixels from 0 to 1 in an array of {array.dtype}, got {low:g} to "
