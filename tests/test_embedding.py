@@ -123,7 +123,7 @@ def test_models_let_go_of_are_not_kept(scaled):
     del cnn
     gc.collect()
     assert model() is None
-    assert len(_embeddings) == n_kept - 1
+    assert len(_embeddings) < n_kept
 
 
 def nested(input_shape, n_classes):
