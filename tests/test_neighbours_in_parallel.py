@@ -249,9 +249,9 @@ print(tracemalloc.get_traced_memory()[1])
 @pytest.mark.parametrize(
     ("kind", "n", "n_queries", "n_neighbors"),
     [
-        ("image-like", 60_000, 6_000, 5),
+        ("image-like", 60_000, 12_000, 5),
         ("unstructured", 20_000, 3_000, 5),
-        ("image-like", 3_000, 1_500, 3_000),
+        ("image-like", 5_000, 2_000, 5_000),
     ],
 )
 def test_working_memory_stays_within_its_limit(run_python, kind, n, n_queries, n_neighbors):
