@@ -5,16 +5,30 @@ import sys
 import warnings
 from unittest.mock import patch
 
+import numpy as np
 import pytest
+from hypothesis import settings
 
 from skfashion.datasets import fetch_fashion_mnist, make_fashion_images
 from skfashion.neural_network._keras import load_keras
+
+# Timings never decide a test: the first example may load a library or compile a loop, and others
+# may keep the processor busy.
+settings.register_profile("without deadlines", deadline=None)
+settings.load_profile("without deadlines")
 
 
 @pytest.fixture(scope="session")
 def clothes():
     """240 generated images of 20 x 20 pixels, as rows of bytes, and their labels."""
     return make_fashion_images(240, image_size=20, random_state=0, return_X_y=True)
+
+
+@pytest.fixture(scope="session")
+def scaled(clothes):
+    """The same rows in [0, 1], in single precision, and their labels."""
+    X, y = clothes
+    return (X / 255).astype(np.float32), y
 
 
 @pytest.fixture(scope="session")

@@ -26,12 +26,6 @@ class StoppedError(Exception):
     pass
 
 
-@pytest.fixture(scope="module")
-def scaled(clothes):
-    X, y = clothes
-    return (X / 255).astype(np.float32), y
-
-
 @contextmanager
 def stopped_after(n_files):
     """Have training stop once it has written so many checkpoints."""

@@ -23,12 +23,6 @@ def small(architecture="three_conv", **parameters):
     return KerasCNNClassifier(architecture, **parameters)
 
 
-@pytest.fixture(scope="module")
-def scaled(clothes):
-    X, y = clothes
-    return (X / 255).astype("float32"), y
-
-
 @pytest.mark.parametrize("architecture", ["residual", "three_conv_dropout", "one_conv_dropout"])
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_the_last_layer_makes_the_probabilities_of_it(scaled, architecture, precision):

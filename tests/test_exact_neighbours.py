@@ -219,7 +219,7 @@ pixel_types = st.sampled_from([np.uint8, np.int32, np.float32, np.float64])
     make=st.sampled_from([image_like, unstructured]),
     data=st.data(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_scikit_learn_finds_the_same(
     n, n_features, dtype, query_dtype, levels, offset, metric, make, data
 ):

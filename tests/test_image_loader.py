@@ -271,7 +271,7 @@ def test_sharpening_is_the_gaussian_of_the_paper():
 modes = st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.integers(1, 70), st.integers(1, 70), modes, st.integers(0, 99)),

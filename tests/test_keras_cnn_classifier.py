@@ -14,12 +14,6 @@ from skfashion import KerasCNNClassifier
 SMALL = {"architecture": "two_conv_dropout", "filters": (4,), "random_state": 0}
 
 
-@pytest.fixture(scope="module")
-def scaled(clothes):
-    X, y = clothes
-    return (X / 255).astype(np.float32), y
-
-
 def test_it_learns(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier(epochs=30, batch_size=32, random_state=0).fit(X[:200], y[:200])

@@ -59,7 +59,7 @@ def test_return_x_y_gives_the_same_data():
     np.testing.assert_array_equal(target, clothes.target)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(n_samples=st.integers(1, 60), image_size=st.integers(8, 50), seed=st.integers(0, 2**32 - 1))
 def test_any_size(n_samples, image_size, seed):
     clothes = make_fashion_images(n_samples, image_size=image_size, random_state=seed)

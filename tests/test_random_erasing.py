@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from scipy import stats
@@ -83,7 +83,6 @@ fractions = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted)
 ratios = st.tuples(st.floats(0.01, 100), st.floats(0.01, 100)).map(sorted)
 
 
-@settings(deadline=None)  # each type of pixels is compiled when it first comes
 @given(
     st.integers(0, 20), shapes, dtypes, fractions, ratios, st.booleans(), st.integers(0, 2**32 - 1)
 )

@@ -15,7 +15,7 @@ from skfashion.datasets import read_fashion_csv, read_idx
 
 # The function-scoped tmp_path is shared by the examples; each overwrites the file of the last.
 shared_folder = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 uint8_arrays = npst.arrays(np.uint8, npst.array_shapes(min_dims=1, max_dims=5, min_side=0))
 

@@ -26,12 +26,6 @@ SMALL = {
 WAYS = [(1, 0), (-1, 0), (0, 1), (0, -1), (2, 0), (-2, 0), (0, 2), (0, -2)]
 
 
-@pytest.fixture(scope="module")
-def scaled(clothes):
-    X, y = clothes
-    return (X / 255).astype(np.float32), y
-
-
 class Recording(BaseEstimator):
     """An augmenter that keeps what it is given, for all its copies together."""
 
