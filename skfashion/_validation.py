@@ -66,6 +66,32 @@ def infer_image_shape(n_features):
     return (side, side, 1) if side * side == n_features else (1, n_features, 1)
 
 
+def parse_image_shape(image_shape):
+    """Return the parameter `image_shape`, with or without channels, as a tuple of int.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        ``(height, width)`` or ``(height, width, channels)``, as the user gave it.
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    ValueError
+        If it is no such shape.
+    """
+    shape = tuple(image_shape)
+    if len(shape) not in (2, 3) or not all(isinstance(n, Integral) and n > 0 for n in shape):
+        raise ValueError(
+            "image_shape must be (height, width) or (height, width, channels), all of them "
+            f"integers above 0, got {image_shape!r}."
+        )
+    return tuple(int(n) for n in shape)
+
+
 def asked_image_shape(image_shape, n_features):
     """Return the parameter `image_shape` of a transformer with its channels.
 
@@ -86,13 +112,7 @@ def asked_image_shape(image_shape, n_features):
     ValueError
         If it is no such shape, or its product is not `n_features`.
     """
-    shape = tuple(image_shape)
-    if len(shape) not in (2, 3) or not all(isinstance(n, Integral) and n > 0 for n in shape):
-        raise ValueError(
-            "image_shape must be (height, width) or (height, width, channels), all of them "
-            f"integers above 0, got {image_shape!r}."
-        )
-    shape = tuple(int(n) for n in shape)
+    shape = parse_image_shape(image_shape)
     shape = shape if len(shape) == 3 else (*shape, 1)
     if prod(shape) != n_features:
         raise ValueError(

@@ -220,16 +220,17 @@ class ConfusedPairsDisplay:
             raise ValueError(
                 f"There are no confused pairs to draw: all {len(y_true)} predictions are right."
             )
-
-        def examples(true, predicted):
-            chosen = np.flatnonzero((y_true == true) & (y_pred == predicted))[:n_images]
-            # One more, as there may be none, which could not be checked.
-            return pick_images(X, [0, *chosen], image_shape)[1:]
-
+        chosen = [
+            np.flatnonzero((y_true == true) & (y_pred == predicted))[:n_images]
+            for a, b in directions
+            for true, predicted in ((a, b), (b, a))
+        ]
+        images = pick_images(X, np.concatenate(chosen), image_shape)
+        images = np.split(images, np.cumsum([len(some) for some in chosen[:-1]]))
         display = cls(
             pairs=[(names[a], names[b]) for a, b in directions],
             counts=np.array([(confusion[a, b], confusion[b, a]) for a, b in directions]),
-            images=[(examples(a, b), examples(b, a)) for a, b in directions],
+            images=list(zip(images[::2], images[1::2], strict=True)),
         )
         return display.plot(ax, cmap=cmap)
 

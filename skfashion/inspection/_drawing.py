@@ -115,11 +115,15 @@ def cell_size(images):
     return max(width, _NARROWEST_CELL), height
 
 
-def grid_size(n, n_cols, width, height):
-    """Width and height of a grid of `n` cells, each of a width and height, gaps included."""
-    return n_cols * width, -(-n // n_cols) * height
+def grid(n, n_cols, width, height):
+    """Lay out `n` cells, each of a width and height, gaps included, row after row.
 
-
-def grid_corners(n, n_cols, width, height):
-    """Left and top of each of `n` cells of a grid, row after row."""
-    return [(GAP / 2 + i % n_cols * width, GAP / 2 + i // n_cols * height) for i in range(n)]
+    Returns
+    -------
+    size : tuple of two floats
+        Width and height of the grid.
+    corners : list of tuples of two floats
+        Left and top of each cell.
+    """
+    size = n_cols * width, -(-n // n_cols) * height
+    return size, [(GAP / 2 + i % n_cols * width, GAP / 2 + i // n_cols * height) for i in range(n)]

@@ -1,7 +1,7 @@
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from ._checking import check_counts, check_labels, count_images, name_labels, pick_images
-from ._drawing import GAP, LINE, Canvas, cell_size, grid_corners, grid_size
+from ._drawing import GAP, LINE, Canvas, cell_size, grid
 
 
 class ImageGridDisplay:
@@ -141,9 +141,10 @@ class ImageGridDisplay:
         cell_width, cell_height = cell_size(self.images)
         line = 0 if self.labels is None else LINE
         pitch = cell_width + GAP, cell_height + line + GAP
-        canvas = Canvas(ax, [self.images], grid_size(len(self.images), n_cols, *pitch), cmap)
+        size, corners = grid(len(self.images), n_cols, *pitch)
+        canvas = Canvas(ax, [self.images], size, cmap)
         self.im_, self.text_ = [], []
-        for i, (left, top) in enumerate(grid_corners(len(self.images), n_cols, *pitch)):
+        for i, (left, top) in enumerate(corners):
             self.im_.append(canvas.image(self.images[i], left, top))
             if self.labels is not None:
                 self.text_.append(canvas.label(self.labels[i], left, top + cell_height))

@@ -13,7 +13,7 @@ from ._checking import (
     pick_images,
     positions,
 )
-from ._drawing import GAP, LINE, RIGHT, WRONG, Canvas, cell_size, grid_corners, grid_size
+from ._drawing import GAP, LINE, RIGHT, WRONG, Canvas, cell_size, grid
 
 _ONLY = {"only": [StrOptions({"errors"}), None], "bars": ["boolean"]}
 # Beside each image, in units of an image's longer side: names, then bars, at least so high.
@@ -297,8 +297,8 @@ class PredictionGridDisplay:
         if bars:
             width, height = width + _NAMES + _BARS + GAP, max(height, _LOWEST)
         pitch = width + GAP, height + n_lines * LINE + GAP
-        corners = grid_corners(len(self.images), n_cols, *pitch)
-        canvas = Canvas(ax, [self.images], grid_size(len(self.images), n_cols, *pitch), cmap)
+        size, corners = grid(len(self.images), n_cols, *pitch)
+        canvas = Canvas(ax, [self.images], size, cmap)
         self.im_, self.text_, self.bars_ = [], [], None
         for i, (left, top) in enumerate(corners):
             color, _ = RIGHT if is_right[i] else WRONG

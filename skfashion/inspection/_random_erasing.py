@@ -2,7 +2,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from ._checking import check_counts, pick_images
-from ._drawing import GAP, LINE, Canvas, cell_size, grid_corners, grid_size
+from ._drawing import GAP, LINE, Canvas, cell_size, grid
 
 
 class RandomErasingDisplay:
@@ -126,9 +126,8 @@ class RandomErasingDisplay:
         width, height = cell_size(self.before)
         pitch = width + GAP, height + GAP
         margin = LINE  # for the names of the rows, which are turned
-        grid_width, grid_height = grid_size(2 * n, n, *pitch)
+        (grid_width, grid_height), corners = grid(2 * n, n, *pitch)
         canvas = Canvas(ax, [self.before, self.after], (margin + grid_width, grid_height), cmap)
-        corners = grid_corners(2 * n, n, *pitch)
         self.im_ = [
             canvas.image(image, margin + left, top)
             for image, (left, top) in zip([*self.before, *self.after], corners, strict=True)

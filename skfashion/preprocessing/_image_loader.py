@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skfashion._base import Estimator
 from skfashion._callbacks import as_one_task
+from skfashion._validation import parse_image_shape
 
 from ._photographs import list_of_photographs, load_pillow, read_rgb
 
@@ -244,15 +245,11 @@ class ImageLoader(TransformerMixin, Estimator):
         part[:] = np.rint(pixels).reshape(part.shape)
 
     def _checked_image_shape(self):
-        shape = tuple(self.image_shape)
-        if (
-            len(shape) not in (2, 3)
-            or not all(isinstance(n, Integral) and n > 0 for n in shape)
-            or shape[2:] not in ((), (1,), (3,))
-        ):
+        shape = parse_image_shape(self.image_shape)
+        if shape[2:] not in ((), (1,), (3,)):
             raise ValueError(
-                "image_shape must be (height, width) or (height, width, channels), all of them "
-                f"integers above 0, with 1 channel or 3; got {self.image_shape!r}."
+                "image_shape of ImageLoader must have 1 channel (gray) or 3 (red, green, blue), "
+                f"got {self.image_shape!r}."
             )
         return shape
 
