@@ -49,6 +49,7 @@ BAD_TRAINING = {
         "zero.*weight|weight.*zero",
     ),
     "weights of one class": (pixels(), LABELS, {"sample_weight": LABELS == 1}, "got 1 class: "),
+    "one-hot labels": (pixels(), np.eye(3)[LABELS], {}, r"y\.argmax\(axis=1\)"),
     "number of weights": (pixels(), LABELS, {"sample_weight": np.ones(23)}, "sample_weight.shape"),
 }
 
@@ -128,7 +129,7 @@ def test_an_image_too_small_for_the_architecture():
         (pixels(), "must be a tuple .* got a ndarray"),
         ((pixels(),), "must be a tuple .* got a tuple of 1"),
         ((with_value(np.nan), LABELS), "validation_data cannot be used: .*NaN"),
-        ((pixels(), LABELS + 7), "previously unseen labels"),
+        ((pixels(), LABELS + 7), r"among the classes \[0, 1, 2\], got \[7, 8, 9\]"),
         ((pixels(side=5), LABELS), "X has 25 features, but .* expecting 400"),
         ((pixels(), LABELS[:3]), "inconsistent numbers of samples"),
         ((pixels(), LABELS, -np.ones(24)), "Negative values"),

@@ -58,7 +58,7 @@ class Batches:
         self.codes = codes
         if weights is not None:
             # Over all rows, not batch by batch: one that has light ones only stays light.
-            weights = weights / float(weights[subset].mean())
+            weights = (weights / weights[subset].mean()).astype(dtype)
         self.weights = weights
         self.subset = subset
         self.image_shape = image_shape

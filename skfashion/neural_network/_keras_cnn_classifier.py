@@ -31,7 +31,7 @@ from skfashion._validation import infer_image_shape, unchanged_on_error, validat
 
 from ._architectures import ARCHITECTURES
 from ._precision import PRECISIONS, choose_precision
-from ._targets import encode, set_aside, weigh
+from ._targets import check_not_one_hot, encode, set_aside, weigh
 
 _OPTIONS = ("filters", "depth", "kernel_size", "dense_units", "dropout", "batch_normalization")
 _KERAS_PARAMETERS = ("augmenter", "learning_rate", "loss", "optimizer")
@@ -710,6 +710,7 @@ class KerasCNNClassifier(
             )
 
     def _validate_training(self, X, y, go_on):
+        check_not_one_hot(y)
         (rows, y), image_shape = validate_images(self, X, y=y, reset=not go_on)
         check_classification_targets(y)
         if not go_on:
@@ -758,10 +759,10 @@ class KerasCNNClassifier(
             )
 
     def _encode(self, rows, y, sample_weight):
-        return encode(rows, y, sample_weight, classes=self.classes_, dtype=self._dtype)
+        return encode(rows, y, sample_weight, classes=self.classes_)
 
     def _weigh(self, encoded, y):
-        return weigh(encoded, y, self.class_weight, classes=self.classes_, dtype=self._dtype)
+        return weigh(encoded, y, self.class_weight, classes=self.classes_)
 
     def _encode_validation(self, validation_data):
         if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
@@ -773,7 +774,9 @@ class KerasCNNClassifier(
         X, y, *sample_weight = validation_data
         try:
             rows, _ = validate_images(self, X, reset=False)
+            check_not_one_hot(y)
             y = column_or_1d(y)
+            check_classification_targets(y)
             check_consistent_length(rows, y)
             return self._encode(rows, y, *(sample_weight or [None]))
         except ValueError as error:

@@ -1,23 +1,76 @@
 """Labels to codes, weights of samples and classes to one weight each, images set aside."""
 
 import numpy as np
-from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
+_SHOWN = 5  # labels in an error
 
-def encode(rows, y, sample_weight, *, classes, dtype):
-    """Return (rows, codes of y, weights or None), the codes being positions in `classes`."""
-    encoder = LabelEncoder()
-    encoder.classes_ = classes
+
+def check_not_one_hot(y):
+    """Raise a ValueError if `y` has several columns."""
+    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+        raise ValueError(
+            f"y must hold one label for each image, of shape (n,); got shape {np.shape(y)}. If its "
+            "rows are one-hot, pass y.argmax(axis=1)."
+        )
+
+
+def encode_labels(y, classes):
+    """Return the position of each label in `classes`.
+
+    Labels are looked up, not cast to the type of `classes`: a cast turns "topcoat" into "top", 3.7
+    into 3 and 3 into "3".
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Labels.
+    classes : ndarray of shape (n_classes,)
+        All labels, sorted.
+
+    Returns
+    -------
+    ndarray of shape (n,) of int
+
+    Raises
+    ------
+    ValueError
+        If a label is not equal to any of `classes`.
+    """
+    labels, positions = np.unique(y, return_inverse=True)
+    codes = {label: code for code, label in enumerate(classes)}
+    unknown = labels[[label not in codes for label in labels]]
+    if len(unknown):
+        others = f" and {len(unknown) - _SHOWN} others" if len(unknown) > _SHOWN else ""
+        raise ValueError(
+            f"Expected labels among the classes {classes.tolist()}, got "
+            f"{unknown[:_SHOWN].tolist()}{others}."
+        )
+    return np.array([codes[label] for label in labels])[positions.ravel()]
+
+
+def _relative(weights):
+    """Return weights with a maximum of 1, so that neither their sum nor a product overflows."""
+    return weights / weights.max()
+
+
+def encode(rows, y, sample_weight, *, classes):
+    """Return (rows, codes of y, weights or None), the codes being positions in `classes`.
+
+    Weights are relative, and in double precision until they are divided by their mean.
+    """
     if sample_weight is not None:
         sample_weight = _check_sample_weight(
-            sample_weight, rows, dtype=np.dtype(dtype), ensure_non_negative=True
+            sample_weight, rows, dtype=np.float64, ensure_non_negative=True
         )
-    return rows, encoder.transform(y), sample_weight
+        if not sample_weight.any():
+            raise ValueError("sample_weight must not be zero for all samples.")
+        sample_weight = _relative(sample_weight)
+    return rows, encode_labels(y, classes), sample_weight
 
 
-def weigh(encoded, y, class_weight, *, classes, dtype):
+def weigh(encoded, y, class_weight, *, classes):
     """Multiply class weights into sample weights.
 
     Parameters
@@ -30,8 +83,6 @@ def weigh(encoded, y, class_weight, *, classes, dtype):
         The user's.
     classes : ndarray of shape (n_classes,)
         All labels.
-    dtype : {"float32", "float64"}
-        Of the weights.
 
     Returns
     -------
@@ -48,15 +99,19 @@ def weigh(encoded, y, class_weight, *, classes, dtype):
     rows, codes, weights = encoded
     if class_weight is not None:
         _check_class_weight(class_weight, classes)
-        by_class = compute_sample_weight(class_weight, y).astype(dtype)
-        weights = by_class if weights is None else weights * by_class
+        by_class = compute_sample_weight(class_weight, y)
+        if not (np.isfinite(by_class).all() and by_class.min() >= 0 and by_class.any()):
+            raise ValueError(
+                "class_weight must be finite, not negative, and not zero for all samples; got "
+                f"weights from {by_class.min():g} to {by_class.max():g}."
+            )
+        weights = _relative(by_class) * (1 if weights is None else weights)
     if weights is None:
         return (rows, codes, weights), np.arange(len(rows))
     subset = np.flatnonzero(weights)
-    if subset.size == 0 or not (np.isfinite(weights).all() and weights.min() >= 0):
+    if subset.size == 0:
         raise ValueError(
-            "sample_weight and class_weight must be finite, not negative, and not zero for all "
-            f"samples; got products from {weights.min():g} to {weights.max():g}."
+            "sample_weight and class_weight must not be zero for all samples: their products are."
         )
     return (rows, codes, weights), subset
 
