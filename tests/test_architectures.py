@@ -301,7 +301,7 @@ def test_a_network_itself_is_no_architecture(clothes):
     ("architecture", "options", "message"),
     [
         (logits, {}, "logits must end in a softmax"),
-        (one_output, {}, r"one_output must have one output a class, of shape \(1, 10\)"),
+        (one_output, {}, r"one_output must have one output a class, of shape \(n, 10\)"),
         (no_model, {}, "no_model must return a keras.Model, got 'network'"),
         (unpadded, {}, r"unpadded cannot be built for images of shape \(20, 20, 1\)"),
         (small_network, {"dropout": 0.5}, "small_network was asked for .*'dropout': 0.5"),

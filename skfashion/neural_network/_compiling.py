@@ -1,10 +1,7 @@
 """Names and keras objects from the constructor to what a network is compiled with."""
 
 import inspect
-from math import prod
 from numbers import Real
-
-import numpy as np
 
 
 def _loss_classes(keras):
@@ -152,79 +149,3 @@ def make_optimizer(keras, optimizer, learning_rate, *, n_steps, warmup, weight_d
     if ema_momentum is not None:
         config.update(use_ema=True, ema_momentum=ema_momentum)
     return type(optimizer).from_config(config)
-
-
-def _keep_probabilities_whole(model):
-    """Have the last layer compute in single precision, where the others do so in bfloat16.
-
-    Eight bits of a probability are too few: the classes of many an image would come out even.
-    """
-    for output in getattr(model, "outputs", None) or []:
-        layer = output._keras_history.operation
-        if getattr(layer, "compute_dtype", None) == "bfloat16":
-            layer.dtype_policy = "float32"
-
-
-def make_model(keras, architecture, input_shape, n_classes, options):
-    """Call an architecture and check what it returns.
-
-    Parameters
-    ----------
-    keras : module
-        Loaded keras.
-    architecture : callable
-        ``(input_shape, n_classes, **options) -> keras.Model``.
-    input_shape : tuple of int
-        ``(height, width, channels)``.
-    n_classes : int
-        Number of classes.
-    options : dict
-        Those that the user set.
-
-    Returns
-    -------
-    keras.Model
-
-    Raises
-    ------
-    ValueError
-        If the architecture does not take an option, cannot be built for such images, or returns
-        no model with one probability a class.
-    """
-    if isinstance(architecture, keras.Model):
-        raise ValueError(
-            "architecture must be a function that builds a new network for each fit, "
-            f"(input_shape, n_classes, **options) -> keras.Model, got the network {architecture!r}."
-        )
-    name = getattr(architecture, "__name__", repr(architecture))
-    try:
-        inspect.signature(architecture).bind(input_shape, n_classes, **options)
-    except TypeError as error:
-        raise ValueError(
-            f"The architecture {name} was asked for with input_shape, n_classes and the options "
-            f"{options}, which its signature does not take: {error}."
-        ) from error
-    try:
-        model = architecture(input_shape, n_classes, **options)
-    except ValueError as error:
-        raise ValueError(
-            f"The architecture {name} cannot be built for images of shape {input_shape} (height, "
-            f"width, channels) and {n_classes} classes: {error}"
-        ) from error
-    if not isinstance(model, keras.Model):
-        raise ValueError(f"The architecture {name} must return a keras.Model, got {model!r}.")
-    _keep_probabilities_whole(model)
-    image = np.linspace(-1, 1, prod(input_shape)).reshape(1, *input_shape)
-    outputs = model(image, training=False)
-    if getattr(outputs, "shape", None) != (1, n_classes):
-        raise ValueError(
-            f"The architecture {name} must have one output a class, of shape (1, {n_classes}) for "
-            f"one image, got {getattr(outputs, 'shape', outputs)}."
-        )
-    outputs = keras.ops.convert_to_numpy(outputs).astype(float)
-    if np.any(outputs < 0) or not np.isclose(outputs.sum(), 1, atol=1e-3):
-        raise ValueError(
-            f"The architecture {name} must end in a softmax: its outputs for one image must be "
-            f"probabilities that sum to 1, got {outputs[0].tolist()}."
-        )
-    return model

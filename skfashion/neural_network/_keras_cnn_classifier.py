@@ -64,7 +64,8 @@ class KerasCNNClassifier(
         :mod:`skfashion.neural_network`, or a function
         ``(input_shape, n_classes, **options) -> keras.Model``, with `input_shape` ``(height,
         width, channels)``, that ends in a softmax over the classes. ``**options`` are those of
-        the six parameters below that are not None. For a fitted one to be pickled or copied, keras
+        the six parameters below that are not None. It makes all layers when it is called, so that
+        no fit begins with what another learned. For a fitted one to be pickled or copied, keras
         must know its own layers (``keras.saving.register_keras_serializable``); layers of a
         lambda cannot be.
 
@@ -160,7 +161,10 @@ class KerasCNNClassifier(
         Arithmetic of the network. "mixed_bfloat16" multiplies in 16 bits and keeps weights, the
         loss and probabilities in 32: twice as fast on processors that have instructions for it.
         "auto": float64 for float64 images; for others mixed_bfloat16 where Linux names such
-        instructions of the processor (AVX512-BF16, AMX), else float32.
+        instructions of the processor (AVX512-BF16, AMX) and the network gives probabilities in
+        single precision, else float32. The last layers of a functional or sequential network, from
+        the last with weights on, are kept in float32; one of another kind gives its last layers
+        ``dtype="float32"``.
 
     class_weight : dict, "balanced" or None, default=None
         Weight of each label, multiplied with `sample_weight`; labels left out weigh 1.
@@ -814,8 +818,9 @@ class KerasCNNClassifier(
         )
 
     def _build(self, n_steps):
-        from ._compiling import make_loss, make_model
+        from ._compiling import make_loss
         from ._keras import building
+        from ._make_model import HalfPrecisionError, make_model
         from ._network import Network
         from ._scikeras import build
 
@@ -829,17 +834,27 @@ class KerasCNNClassifier(
                 ARCHITECTURES[architecture],
             )
         self._n_steps = n_steps
-        with building(self.precision_, self._seed) as keras:
-            loss, self._sparse_targets = make_loss(keras, self.loss, self.label_smoothing)
-            wrapper = build(
-                partial(
-                    make_model, keras, architecture, self.image_shape_, self.n_classes_, options
-                ),
-                image_shape=self.image_shape_,
-                n_classes=self.n_classes_,
-                loss=loss,
-                optimizer=self._make_optimizer(n_steps),
-            )
+
+        def build_in(precision):
+            with building(precision, self._seed) as keras:
+                loss, self._sparse_targets = make_loss(keras, self.loss, self.label_smoothing)
+                return build(
+                    partial(
+                        make_model, keras, architecture, self.image_shape_, self.n_classes_, options
+                    ),
+                    image_shape=self.image_shape_,
+                    n_classes=self.n_classes_,
+                    loss=loss,
+                    optimizer=self._make_optimizer(n_steps),
+                )
+
+        try:
+            wrapper = build_in(self.precision_)
+        except HalfPrecisionError:
+            if self.precision != "auto":
+                raise
+            self.precision_ = "float32"
+            wrapper = build_in(self.precision_)
         self._network = Network(
             wrapper,
             image_shape=self.image_shape_,

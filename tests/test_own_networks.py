@@ -1,0 +1,163 @@
+"""Networks of the user's own: whole probabilities, and nothing carried from one fit to the next."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skfashion import KerasCNNClassifier
+from skfashion.neural_network import _precision
+from skfashion.neural_network._keras import load_keras
+
+keras = load_keras()
+layers = keras.layers
+
+
+def convolved(images):
+    return layers.Flatten()(layers.Conv2D(4, 3, strides=2, activation="relu")(images))
+
+
+def without_input(input_shape, n_classes):
+    return keras.Sequential(
+        [layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(n_classes, activation="softmax")]
+    )
+
+
+def nested(input_shape, n_classes):
+    head = keras.Sequential([layers.Dense(n_classes), layers.Softmax()])
+    return keras.Sequential([keras.Input(input_shape), layers.Flatten(), head])
+
+
+def operation_at_the_end(input_shape, n_classes):
+    inputs = keras.Input(input_shape)
+    return keras.Model(inputs, keras.ops.softmax(layers.Dense(n_classes)(convolved(inputs))))
+
+
+def layers_after_the_softmax(input_shape, n_classes):
+    inputs = keras.Input(input_shape)
+    outputs = layers.Dense(n_classes, activation="softmax")(convolved(inputs))
+    return keras.Model(inputs, layers.Reshape((n_classes,))(layers.Dropout(0.1)(outputs)))
+
+
+def model_without_weights_at_the_end(input_shape, n_classes):
+    inputs = keras.Input(input_shape)
+    end = keras.Sequential([keras.Input((n_classes,)), layers.Softmax()])
+    return keras.Model(inputs, end(layers.Dense(n_classes)(convolved(inputs))))
+
+
+def two_heads(input_shape, n_classes):
+    inputs = keras.Input(input_shape)
+    images = convolved(inputs)
+    heads = [layers.Dense(n_classes, activation="softmax")(images) for _ in range(2)]
+    return keras.Model(inputs, layers.Average()(heads))
+
+
+class Subclassed(keras.Model):
+    def __init__(self, n_classes, dtype=None):
+        super().__init__()
+        self.flatten = layers.Flatten()
+        self.dense = layers.Dense(n_classes, activation="softmax", dtype=dtype)
+
+    def call(self, images):
+        return self.dense(self.flatten(images))
+
+
+def subclassed(input_shape, n_classes):
+    return Subclassed(n_classes)
+
+
+def subclassed_in_float32(input_shape, n_classes):
+    return Subclassed(n_classes, "float32")
+
+
+@pytest.fixture
+def images():
+    X = np.random.RandomState(0).uniform(size=(64, 9, 9, 1)).astype(np.float32)
+    return X, np.arange(64) % 7
+
+
+def fit(architecture, X, y, **parameters):
+    return KerasCNNClassifier(architecture, epochs=1, random_state=0, **parameters).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        without_input,
+        nested,
+        operation_at_the_end,
+        layers_after_the_softmax,
+        model_without_weights_at_the_end,
+        two_heads,
+        subclassed_in_float32,
+    ],
+)
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_probabilities_are_whole_in_bfloat16(architecture, images):
+    cnn = fit(architecture, *images, precision="mixed_bfloat16")
+    probabilities = cnn.predict_proba(images[0])
+    assert probabilities.dtype == np.float32
+    assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    assert len(np.unique(probabilities)) > 200  # bfloat16 has 128 numbers between 1/8 and 1/4
+    assert cnn.precision_ == "mixed_bfloat16"
+    assert any(layer.compute_dtype == "bfloat16" for layer in cnn.model_._flatten_layers())
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_network_with_probabilities_of_16_bits_is_built_in_float32(images, monkeypatch):
+    monkeypatch.setattr(_precision, "has_bfloat16", lambda: True)
+    cnn = fit(subclassed, *images)
+    assert cnn.precision_ == "float32"
+    assert_allclose(cnn.predict_proba(images[0]).sum(axis=1), 1, atol=1e-6)
+    with pytest.raises(ValueError, match=r"have 16 bits.* dtype='float32'"):
+        fit(subclassed, *images, precision="mixed_bfloat16")
+
+
+def test_a_backbone_made_outside_is_refused(images):
+    inside = [layers.Conv2D(4, 3, name="inside"), layers.Flatten()]
+    backbone = keras.Sequential([keras.Input((9, 9, 1)), *inside])
+    frozen = keras.models.clone_model(backbone)
+    frozen.trainable = False
+
+    def ending(input_shape, n_classes, start):
+        return keras.Sequential([start, layers.Dense(n_classes, activation="softmax")])
+
+    for start in (backbone, frozen):
+        before = start.get_weights()
+        with pytest.raises(ValueError, match=r"variables existed before.*clone_model"):
+            fit(lambda shape, n, start=start: ending(shape, n, start), *images)
+        for weight, expected in zip(start.get_weights(), before, strict=True):
+            assert_array_equal(weight, expected)
+
+    def copied(input_shape, n_classes):
+        copy = keras.models.clone_model(backbone)
+        copy.set_weights(backbone.get_weights())
+        return ending(input_shape, n_classes, copy)
+
+    cnn = KerasCNNClassifier(copied, epochs=3, random_state=0)
+    expected = cnn.fit(*images).predict_proba(images[0])
+    assert_array_equal(cnn.fit(*images).predict_proba(images[0]), expected)
+
+
+def test_a_layer_made_outside_is_refused(images):
+    layer = layers.Dense(5, name="dense")
+
+    def architecture(input_shape, n_classes):
+        inputs = keras.Input(input_shape)
+        x = layer(layers.Flatten()(inputs))
+        return keras.Model(inputs, layers.Dense(n_classes, activation="softmax")(x))
+
+    with pytest.raises(ValueError, match="Make all layers inside the function"):
+        fit(architecture, *images)
+
+
+@pytest.mark.parametrize("architecture", ["two_conv_dropout", "residual"])
+def test_initial_weights_do_not_depend_on_the_type_of_the_images(architecture, images):
+    X, y = images
+    in_single = fit(architecture, X, y, learning_rate=1e-12, precision="float32")
+    in_double = fit(architecture, X.astype(np.float64), y, learning_rate=1e-12)
+    assert in_double.precision_ == "float64"
+    for single, double in zip(
+        in_single.model_.trainable_weights, in_double.model_.trainable_weights, strict=True
+    ):
+        assert double.dtype == "float64"
+        assert_allclose(single.numpy(), double.numpy(), atol=1e-10)
