@@ -13,9 +13,9 @@ def export_onnx(estimator, path):
 
     The graph takes float32 rows of pixels, "pixels" of shape (n, n_features), as the first step of
     the pipeline takes them, and gives "probabilities" of shape (n, n_classes), in the order of
-    ``classes_``, which are in the file's metadata as JSON, under "classes". It computes in float32
-    whatever the precision of training was, and averages over mirrored and moved images as the
-    classifier does.
+    ``classes_``, which are in the file's metadata as JSON, under "classes": strings, numbers and
+    booleans as they are, dates and times as ISO 8601 has them. It computes in float32 whatever the
+    precision of training was, and averages over mirrored and moved images as the classifier does.
 
     Parameters
     ----------

@@ -178,6 +178,26 @@ def test_early_stopping_goes_back_to_the_best_epoch(scaled):
     assert cnn.score(X[120:], y[120:]) == pytest.approx(max(accuracies), rel=1e-6)
 
 
+def test_without_a_limit_early_stopping_trains_to_the_end_and_goes_back_to_the_best(scaled):
+    X, y = scaled
+    cnn = KerasCNNClassifier(
+        epochs=5, early_stopping=True, n_iter_no_change=np.inf, learning_rate=0.3, **SMALL
+    )
+    cnn.fit(X[:120], y[:120], validation_data=(X[120:], y[120:]))
+    assert cnn.n_iter_ == 5
+    assert cnn.score(X[120:], y[120:]) == pytest.approx(max(cnn.history_["val_accuracy"]), rel=1e-6)
+
+
+def test_logarithms_of_probabilities(scaled):
+    X, y = scaled
+    cnn = KerasCNNClassifier(epochs=2, **SMALL).fit(X, y)
+    expected = np.log(cnn.predict_proba(X).astype(float))
+    np.testing.assert_allclose(cnn.predict_log_proba(X), expected, rtol=1e-5)
+    certain = cnn.predict_log_proba(1e4 * X)  # probabilities of 0, and no warning
+    assert certain.min() == -np.inf
+    assert certain.max() <= 0
+
+
 def test_early_stopping_at_the_last_epoch_keeps_the_best_too(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier(epochs=4, early_stopping=True, learning_rate=0.3, **SMALL)

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import onnxruntime
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -68,6 +68,17 @@ def test_the_classifier_alone(clothes, tmp_path):
     classes = session.get_modelmeta().custom_metadata_map["classes"]
     assert json.loads(classes) == cnn.classes_.tolist()
     assert_allclose(exported, cnn.predict_proba(X / 255), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("unit", ["D", "ns"])
+def test_labels_that_are_dates_are_written_as_iso_8601(clothes, tmp_path, unit):
+    X, y = clothes
+    dates = (np.datetime64("2026-11-20", unit) + np.timedelta64(1, "D") * y).astype(f"M8[{unit}]")
+    cnn = KerasCNNClassifier(**SMALL).fit(X / 255, dates)
+    export_onnx(cnn, tmp_path / "clothes.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "clothes.onnx")
+    classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+    assert_array_equal(np.array(classes, dtype=cnn.classes_.dtype), cnn.classes_)
 
 
 def test_what_cannot_be_exported(clothes, tmp_path):

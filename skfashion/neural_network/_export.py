@@ -23,32 +23,54 @@ _NORMALIZATION = {
 }
 
 
-def plain_model(description, weights, precision=None):
-    """Return a model, not compiled, of keras' own layers where it was made of ours.
+def plain_model(description, weights, *, image_shape, views, precision):
+    """Return what predicts as a classifier does, as a model of keras' own layers.
 
     Parameters
     ----------
     description : str
-        As `describe` has it.
+        Of the network, as `describe` has it.
     weights : list of ndarray
         Of all of its variables.
-    precision : str or None, default=None
-        Of the arithmetic; None: as it was.
+    image_shape : tuple of int
+        ``(height, width, channels)``.
+    views : callable
+        From a tensor of images to the tensors that predictions are averaged over.
+    precision : {"float32", "float64"}
+        Of the arithmetic.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled. The network itself where there is one view only.
     """
     described = _plain(json.loads(description), precision)
-    with building("float32", seed=0):  # of no consequence: layers have types, weights are put in
-        model = revive(json.dumps(described))
-    assign(model, weights)
-    return model
+    with building(precision, seed=0):  # of no consequence: weights are put in
+        network = revive(json.dumps(described))
+        assign(network, weights)
+        images = keras.Input(image_shape)
+        predicted = [network(view) for view in views(images)]
+        if len(predicted) == 1:
+            return network
+        return keras.Model(images, keras.layers.Average()(predicted))
 
 
-def save_model(model, path):
-    """Write a model to a file, in the format by which it ends."""
+def save_model(model, path, *, is_average):
+    """Write a model to a file, in the format by which it ends.
+
+    Only ``.keras`` takes one that averages over views, whose operations HDF5 does not know.
+    """
     path = Path(path)
     if path.suffix not in _ENDINGS:
         raise ValueError(
             f"path must end in one of {', '.join(_ENDINGS)}, which tells keras the format; got "
             f"{str(path)!r}."
+        )
+    if is_average and path.suffix != ".keras":
+        raise ValueError(
+            f"HDF5 cannot hold the average over mirrored and moved images, got {str(path)!r}: "
+            "choose a path that ends in .keras, or set flips=False and shifts=0, which changes the "
+            "predictions of the classifier too."
         )
     with replacing(path) as unfinished, warnings.catch_warnings():
         # keras' own way of reading its variables is deprecated by NumPy.
@@ -64,13 +86,13 @@ def _plain(described, precision):
     described = {name: _plain(part, precision) for name, part in described.items()}
     if described.get("registered_name") == "skfashion>BatchNormalization":
         described.update(_NORMALIZATION)
-    if precision is not None and described.get("class_name") == "DTypePolicy":
+    if described.get("class_name") == "DTypePolicy":
         described["config"] = {"name": precision}
     return described
 
 
-def export_onnx(path, model, steps, *, image_shape, views, classes):
-    """Write a model, and what comes before and after it, as ONNX.
+def export_onnx(path, model, steps, *, image_shape, classes):
+    """Write a model, and what comes before it, as ONNX.
 
     Parameters
     ----------
@@ -82,28 +104,31 @@ def export_onnx(path, model, steps, *, image_shape, views, classes):
         From tensors of pixels to tensors of pixels.
     image_shape : tuple of int
         ``(height, width, channels)``.
-    views : callable
-        From a tensor of images to the tensors that predictions are averaged over.
-    classes : list
+    classes : ndarray of shape (n_classes,)
         Labels, to be written along.
     """
     import onnx
 
     n_features = prod(image_shape)
-    pixels = x = keras.Input((n_features,), dtype="float32", name="pixels")
-    for step in steps:
-        x = step(x)
-    images = keras.layers.Reshape(image_shape)(x)
-    predicted = [model(view) for view in views(images)]
-    whole = keras.Model(pixels, sum(predicted) / len(predicted))
+    with building("float32", seed=0):
+        pixels = x = keras.Input((n_features,), dtype="float32", name="pixels")
+        for step in steps:
+            x = step(x)
+        whole = keras.Model(pixels, model(keras.layers.Reshape(image_shape)(x)))
     whole(np.zeros((1, n_features), dtype=np.float32))  # keras exports what was called only
     with replacing(path) as unfinished, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tf2onnx is of the days of NumPy 1
         whole.export(unfinished, format="onnx", verbose=False)
         exported = onnx.load(unfinished)
         _name_ends(exported.graph)
-        onnx.helper.set_model_props(exported, {"classes": json.dumps(classes)})
+        onnx.helper.set_model_props(exported, {"classes": _as_json(classes)})
         onnx.save(exported, unfinished)
+
+
+def _as_json(classes):
+    if classes.dtype.kind in "mM":  # of nanoseconds, `tolist` makes integers
+        classes = classes.astype(str)
+    return json.dumps(classes.tolist(), default=str)
 
 
 def _name_ends(graph):

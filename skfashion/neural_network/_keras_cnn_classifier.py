@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
+    Options,
     StrOptions,
     validate_parameter_constraints,
 )
@@ -178,8 +179,9 @@ class KerasCNNClassifier(
         Part of the training images, in (0, 1), set aside for `early_stopping`, with classes in
         the same proportions; unless :meth:`fit` is given `validation_data`.
 
-    n_iter_no_change : int, default=5
-        Number of epochs without improvement after which `early_stopping` stops.
+    n_iter_no_change : int or numpy.inf, default=5
+        Number of epochs without improvement after which `early_stopping` stops. ``numpy.inf``
+        trains for all `epochs`, and goes back to the best.
 
     callbacks : list of keras.callbacks.Callback or None, default=None
         Called during training. Each fit works on copies, so that clones share nothing and these
@@ -230,7 +232,9 @@ class KerasCNNClassifier(
         gray image where their length is a square, else a strip of height 1.
 
     model_ : keras.Model
-        The trained network.
+        The trained network. Where `flips` or `shifts` is set, its own predictions are not those of
+        the classifier, which averages over mirrored and moved images; :meth:`save_model` writes a
+        model that does the same.
 
     precision_ : {"float32", "float64", "mixed_bfloat16"}
         Arithmetic of the network.
@@ -309,7 +313,7 @@ class KerasCNNClassifier(
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
         "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
         "checkpoint_dir": [str, PathLike, None],
@@ -536,6 +540,22 @@ class KerasCNNClassifier(
         check_is_fitted(self)
         return self._predict(X, lambda model: model, self.n_classes_)
 
+    def predict_log_proba(self, X):
+        """Return the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
+            Pixels, as many an image as in training; rows and images are both taken.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            Natural logarithms of what :meth:`predict_proba` returns; minus infinity for 0.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
     def transform(self, X):
         """Return what the network makes of each image before it tells the classes.
 
@@ -606,42 +626,56 @@ class KerasCNNClassifier(
     def save_model(self, path):
         """Write the network to a file from which keras alone loads it.
 
-        Its images are those that the network was trained for, pixels scaled; its outputs are
-        probabilities in the order of ``classes_``. Without the optimizer. To keep the whole
-        classifier, or the pipeline that it is in, use pickle, joblib or skops.
+        The model takes images with pixels scaled as in training, and returns the probabilities that
+        :meth:`predict_proba` returns, in the order of ``classes_``: where `flips` or `shifts` is
+        set, it averages over the same mirrored and moved images. It computes in float32, or in
+        float64 where training did, and comes without the optimizer. To keep the whole classifier,
+        or the pipeline that it is in, use pickle, joblib or skops.
 
         Parameters
         ----------
         path : str or os.PathLike
-            Ends in ``.keras``, or in ``.h5`` or ``.hdf5`` for keras' older format. A file that
-            is there is replaced, once the new one is whole.
+            Ends in ``.keras``, or in ``.h5`` or ``.hdf5`` for keras' older format, which cannot
+            hold an average over mirrored and moved images. A file that is there is replaced, once
+            the new one is whole.
 
         Raises
         ------
         ValueError
-            If the path ends in anything else.
+            If the path ends in anything else, or in ``.h5`` or ``.hdf5`` while `flips` or `shifts`
+            is set.
         """
-        from ._export import plain_model, save_model
+        from ._export import save_model
 
         check_is_fitted(self)
-        save_model(plain_model(*self._network.model_and_weights()), path)
+        is_average = bool(self._mirrored() or self._moved())
+        save_model(self._plain_model(self._dtype), path, is_average=is_average)
 
-    def _export_onnx(self, path, steps):
+    def _plain_model(self, precision):
         from ._augmenting import views
-        from ._export import export_onnx, plain_model
+        from ._export import plain_model
         from ._keras import load_keras
 
-        check_is_fitted(self)
         self._check_views()
-        export_onnx(
-            path,
-            plain_model(*self._network.model_and_weights(), precision="float32"),
-            steps,
+        return plain_model(
+            *self._network.model_and_weights(),
             image_shape=self.image_shape_,
             views=partial(
                 views, flips=self._mirrored(), shifts=self._moved(), pad=load_keras().ops.pad
             ),
-            classes=self.classes_.tolist(),
+            precision=precision,
+        )
+
+    def _export_onnx(self, path, steps):
+        from ._export import export_onnx
+
+        check_is_fitted(self)
+        export_onnx(
+            path,
+            self._plain_model("float32"),
+            steps,
+            image_shape=self.image_shape_,
+            classes=self.classes_,
         )
 
     def __getstate__(self):
