@@ -23,7 +23,9 @@ LEFT_OUT = {
 
 def is_ours(value):
     parts = value if isinstance(value, tuple) else (value,)
-    return any(p is VectorizedKNNClassifier or isinstance(p, VectorizedKNNClassifier) for p in parts)
+    return any(
+        p is VectorizedKNNClassifier or isinstance(p, VectorizedKNNClassifier) for p in parts
+    )
 
 
 def marks_for_ours(marks):

@@ -125,11 +125,7 @@ class ExactSearch:
         for part, squares, indices in parts:
             if (indices == NO_ROW).any():
                 raise ValueError(_CHANGED)
-            if not np.isfinite(squares).all():
-                raise ValueError(
-                    "Expected images whose squared distances are finite numbers, got some whose "
-                    "squared distance is above 1.8e308: scale the pixels down."
-                )
+            _check_distances(squares, "squared distances")
             if self.effective_metric == "cosine":
                 yield part, squares / 2, indices
             elif self.effective_metric == "sqeuclidean":
@@ -160,6 +156,14 @@ def _writeable(array):
             return True
         array = array.base
     return False
+
+
+def _check_distances(distances, name):
+    if np.isinf(distances).any():
+        raise ValueError(
+            f"Expected rows whose {name} are finite numbers, got some whose {name} are too large "
+            f"for {distances.dtype.name}: scale X down."
+        )
 
 
 class ScikitLearnSearch:
@@ -211,4 +215,7 @@ class ScikitLearnSearch:
         """Yield the nearest rows as :meth:`ExactSearch.search` does, for all queries at once."""
         neighbors = self._neighbors.set_params(n_jobs=n_jobs)
         distances, indices = neighbors.kneighbors(queries, n_neighbors)
+        # What is given, or comes from the user's own function, may be infinite.
+        if not (callable(neighbors.metric) or neighbors.metric == "precomputed"):
+            _check_distances(distances, "distances")
         yield slice(0, len(indices)), distances, indices
