@@ -48,6 +48,20 @@ def centred(rows, scales, center, unit, out, squared_norms):
         squared_norms[i] = total
 
 
+@partial(_compile, fastmath=False)
+def fingerprint(words, keys):
+    """Return a number that depends on every one of some 32-bit words, and on their order."""
+    total = np.uint64(0)
+    for start in range(0, words.shape[0], keys.shape[0]):
+        block = words[start : start + keys.shape[0]]
+        part = np.uint64(0)
+        for i in range(block.shape[0]):
+            part += np.uint64(block[i]) * np.uint64(keys[i])
+        total = (total ^ part) * np.uint64(0x9E3779B97F4A7C15)
+        total ^= total >> np.uint64(29)
+    return total
+
+
 @_compile
 def _integer_distances(rows, chosen, query, out):
     several_lines = query.shape[0] > 2 * CACHE_LINE

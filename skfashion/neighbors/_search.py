@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
+from scipy.sparse import issparse
 from sklearn import get_config
 
 from skfashion.neighbors._blas import limited_blas
@@ -25,7 +26,7 @@ def search(queries, rows, scales, coordinates, coarse, fine, n_neighbors, *, n_j
 
     Parameters
     ----------
-    queries : array of shape (n_queries, n_features)
+    queries : array or csr matrix of shape (n_queries, n_features)
     rows : array of shape (n_rows, n_features)
     scales : float64 array of shape (n_rows,) or (0,)
         For the cosine distance 1 over the norm of each row, 0 for rows of zeros; empty for the
@@ -88,6 +89,7 @@ def search(queries, rows, scales, coordinates, coarse, fine, n_neighbors, *, n_j
 
 
 def _run(queries, own, first, rows, scales, coarse, fine, coordinates, n_neighbors, budget):
+    queries = queries.toarray() if issparse(queries) else queries
     numbers = np.full(len(queries), -1) if own is None else np.arange(own, own + len(queries))
     task = Task(rows, scales, first, coordinates, n_neighbors, budget)
     return task.run(queries, numbers, coarse, fine)

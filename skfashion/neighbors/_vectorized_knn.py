@@ -1,28 +1,21 @@
 from numbers import Integral
 
 import numpy as np
-from joblib import effective_n_jobs
 from scipy.sparse import csr_matrix, issparse
 from sklearn.base import ClassifierMixin, MultiOutputMixin, _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.neighbors import VALID_METRICS_SPARSE, KNeighborsClassifier
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skfashion._base import Estimator
 from skfashion._callbacks import as_one_task
 from skfashion._validation import unchanged_on_error, validate_images
-from skfashion.neighbors._blas import limited_blas
-from skfashion.neighbors._coordinates import UNSCALED, Coordinates, batches
-from skfashion.neighbors._search import search
-from skfashion.neighbors._task import inverse_norms
+from skfashion.neighbors._coordinates import batches
+from skfashion.neighbors._searches import make_search
 
 # Votes that are counted at a time: 8 MiB.
 VOTES = 2**20
-# Kept as they come; everything else becomes float64, the first.
-_DTYPES = [
-    *(np.float64, np.float32),
-    *(np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.uint64, np.int64),
-]
 
 
 class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
@@ -134,16 +127,29 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
     """
 
     _parameter_constraints = {
+        **KNeighborsClassifier._parameter_constraints,
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
-        "weights": [StrOptions({"uniform", "distance"}), callable],
-        "metric": [StrOptions({"euclidean", "sqeuclidean", "cosine"})],
-        "n_jobs": [Integral, None],
     }
 
-    def __init__(self, n_neighbors=5, *, weights="uniform", metric="euclidean", n_jobs=None):
+    def __init__(
+        self,
+        n_neighbors=5,
+        *,
+        weights="uniform",
+        algorithm="auto",
+        leaf_size=30,
+        p=2,
+        metric="minkowski",
+        metric_params=None,
+        n_jobs=None,
+    ):
         self.n_neighbors = n_neighbors
         self.weights = weights
+        self.algorithm = algorithm
+        self.leaf_size = leaf_size
+        self.p = p
         self.metric = metric
+        self.metric_params = metric_params
         self.n_jobs = n_jobs
 
     @as_one_task
@@ -166,8 +172,9 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         with unchanged_on_error(self):
             if issparse(y):
                 raise ValueError("Expected y to be a dense array, got a sparse one: y.toarray().")
+            search = make_search(self, X)
             (rows, y), self.image_shape_ = validate_images(
-                self, X, reset=True, y=y, multi_output=True, dtype=_DTYPES, order="C"
+                self, X, reset=True, y=y, multi_output=True, **search.checks
             )
             check_classification_targets(y)
             self.outputs_2d_ = y.ndim == 2 and y.shape[1] > 1
@@ -176,14 +183,10 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
             classes = [values for values, _ in encoded]
             self.classes_ = classes if self.outputs_2d_ else classes[0]
             self._y = np.column_stack([codes for _, codes in encoded])
-            self.n_samples_fit_ = len(rows)
-            self._rows = rows
-            self.effective_metric_ = self.metric
-            self._scales = inverse_norms(rows) if self.metric == "cosine" else UNSCALED
-            with limited_blas(effective_n_jobs(self.n_jobs)):
-                self._coordinates = Coordinates.fit(rows, self._scales)
-                indexed = rows if self._coordinates.components is not None else rows[:0]
-                self._coarse, self._fine, _ = self._coordinates.of(indexed, self._scales)
+            self.n_samples_fit_ = rows.shape[0]
+            self._search = search.fit(rows, self.n_jobs)
+            self.effective_metric_ = search.effective_metric
+            self.effective_metric_params_ = search.effective_metric_params
         return self
 
     def kneighbors(self, X=None, n_neighbors=None, return_distance=True):
@@ -211,10 +214,10 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         ValueError
             If there are fewer than `n_neighbors` training images (other than the image itself).
         """
-        rows, n_neighbors = self._check_queries(X, n_neighbors)
-        indices = np.empty((len(rows), n_neighbors), np.int64)
-        distances = np.empty(indices.shape) if return_distance else None
-        for part, part_distances, part_indices in self._search(X, rows, n_neighbors):
+        shape, found = self._find(X, n_neighbors)
+        indices = np.empty(shape, np.int64)
+        distances = np.empty(shape) if return_distance else None
+        for part, part_distances, part_indices in found:
             indices[part] = part_indices
             if return_distance:
                 distances[part] = part_distances
@@ -267,9 +270,9 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         ndarray of shape (n,) or (n, n_outputs)
             Labels of most votes; of classes with the same votes, the lower one.
         """
-        rows, n_neighbors = self._check_queries(X, None)
-        winners = np.empty((len(rows), self._y.shape[1]), np.int64)
-        for part, output, votes in self._vote(self._search(X, rows, n_neighbors)):
+        (n_queries, _), found = self._find(X, None)
+        winners = np.empty((n_queries, self._y.shape[1]), np.int64)
+        for part, output, votes in self._vote(found):
             winners[part, output] = votes.argmax(axis=1)
         if not self.outputs_2d_:
             return self.classes_[winners[:, 0]]
@@ -290,13 +293,14 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         ndarray of shape (n, n_classes), or a list of such arrays, one for each output
             Shares of the classes as in `classes_`; each row sums to 1.
         """
-        rows, n_neighbors = self._check_queries(X, None)
-        shares = [np.empty((len(rows), len(classes))) for classes in self._classes_of_outputs()]
-        for part, output, votes in self._vote(self._search(X, rows, n_neighbors)):
+        (n_queries, _), found = self._find(X, None)
+        shares = [np.empty((n_queries, len(classes))) for classes in self._classes_of_outputs()]
+        for part, output, votes in self._vote(found):
             shares[output][part] = votes / votes.sum(axis=1, keepdims=True)
         return shares if self.outputs_2d_ else shares[0]
 
-    def _check_queries(self, X, n_neighbors):
+    def _find(self, X, n_neighbors):
+        """Return the shape of what is found, and an iterator over what the search yields."""
         check_is_fitted(self)
         if n_neighbors is None:
             n_neighbors = self.n_neighbors  # which may have been set since the fit
@@ -307,38 +311,20 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         if n_neighbors <= 0:
             raise ValueError(f"Expected n_neighbors > 0. Got {n_neighbors}")
         if X is None:
-            rows = self._rows
+            rows, n_queries = None, self.n_samples_fit_
         else:
-            rows, _ = validate_images(self, X, reset=False, dtype=_DTYPES, order="C")
+            rows, _ = validate_images(self, X, reset=False, **self._search.checks)
+            n_queries = rows.shape[0]
         if n_neighbors > self.n_samples_fit_ - (X is None):
             expected = (
                 "n_neighbors < n_samples_fit" if X is None else "n_neighbors <= n_samples_fit"
             )
             raise ValueError(
                 f"Expected {expected}, but n_neighbors = {n_neighbors}, n_samples_fit = "
-                f"{self.n_samples_fit_}, n_samples = {len(rows)}"
+                f"{self.n_samples_fit_}, n_samples = {n_queries}"
             )
-        return rows, int(n_neighbors)
-
-    def _search(self, X, rows, n_neighbors):
-        parts = search(
-            rows,
-            self._rows,
-            self._scales,
-            self._coordinates,
-            self._coarse,
-            self._fine,
-            n_neighbors,
-            n_jobs=self.n_jobs,
-            own=X is None,
-        )
-        for part, squares, indices in parts:
-            if self.effective_metric_ == "euclidean":
-                yield part, np.sqrt(squares), indices
-            elif self.effective_metric_ == "cosine":
-                yield part, squares / 2, indices
-            else:
-                yield part, squares, indices
+        n_neighbors = int(n_neighbors)
+        return (n_queries, n_neighbors), self._search.search(rows, n_neighbors, self.n_jobs)
 
     def _classes_of_outputs(self):
         return self.classes_ if self.outputs_2d_ else [self.classes_]
@@ -372,16 +358,33 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
             infinite = np.isinf(weights)
             alone = infinite.any(axis=1)
             weights[alone] = infinite[alone]
-        else:
+        else:  # "uniform" or None
             return np.ones(distances.shape)
         if (weights == 0).all(axis=1).any():
             raise ValueError(
                 "All neighbors of some sample is getting zero weights. Please modify 'weights' to "
                 "avoid this case if you are using a user-defined function."
             )
+        in_double = weights.astype(np.float64)
+        with np.errstate(over="ignore"):
+            overflows = np.isinf(in_double.sum(axis=1)) & np.isfinite(in_double).all(axis=1)
+        if overflows.any():
+            raise ValueError(
+                "Expected weights whose sum is a finite number, got some whose sum is above "
+                "1.8e308: scale them down, or scale X up if weights='distance'."
+            )
         return weights
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
+        tags.input_tags.sparse = (
+            callable(self.metric)
+            or self.metric in VALID_METRICS_SPARSE["brute"]
+            or (self.metric == "minkowski" and self.p in (1, 2))
+        )
+        tags.input_tags.allow_nan = self.metric == "nan_euclidean"
+        # So that cross-validation splits a matrix of distances along both axes.
+        tags.input_tags.pairwise = self.metric == "precomputed"
+        tags.input_tags.positive_only = self.metric == "precomputed"
         return tags

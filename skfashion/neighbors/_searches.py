@@ -1,0 +1,221 @@
+"""What finds neighbours: the exact search of this package, or scikit-learn's."""
+
+import numpy as np
+from joblib import effective_n_jobs
+from scipy.sparse import issparse
+from sklearn.neighbors import NearestNeighbors
+
+from skfashion.neighbors._blas import limited_blas
+from skfashion.neighbors._coordinates import UNSCALED, Coordinates, read_only
+from skfashion.neighbors._search import search
+from skfashion.neighbors._task import NO_ROW, inverse_norms
+
+# 32-bit words that share one sum of a fingerprint, and what each of them is multiplied by.
+_WORDS = 1_024
+_KEYS = read_only(np.random.RandomState(0).randint(2**32, size=_WORDS, dtype=np.uint32) | 1)
+_CHANGED = (
+    "The training data have changed since fit: fit again, or fit on a copy, X.copy(), and change X."
+)
+
+
+def make_search(estimator, X):
+    """Return the search that the parameters of an estimator, and the type of X, ask for."""
+    return (ExactSearch if ExactSearch.serves(estimator, X) else ScikitLearnSearch)(estimator)
+
+
+class ExactSearch:
+    """The exact search of this package, for dense rows and the metrics of its kernels.
+
+    Parameters
+    ----------
+    estimator : VectorizedKNNClassifier
+        Whose parameters this reads; it is not kept.
+
+    Attributes
+    ----------
+    checks : dict
+        What :func:`~sklearn.utils.validation.validate_data` is to check.
+    effective_metric : str
+    effective_metric_params : dict
+    rows : array of shape (n_rows, n_features)
+        A read-only view of the training data.
+    """
+
+    # Kept as they come; everything else becomes float64, the first.
+    _DTYPES = [
+        *(np.float64, np.float32),
+        *(np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.uint64, np.int64),
+    ]
+
+    def __init__(self, estimator):
+        metric = estimator.metric
+        self.effective_metric = "euclidean" if metric == "minkowski" else metric
+        self.effective_metric_params = {}
+        self.checks = {"dtype": self._DTYPES, "order": "C", "accept_sparse": "csr"}
+
+    @staticmethod
+    def serves(estimator, X):
+        """Return whether this search does what the parameters ask for."""
+        metric = estimator.metric
+        return (
+            estimator.algorithm in ("auto", "brute")
+            and (
+                metric in ("euclidean", "l2", "sqeuclidean", "cosine")
+                or (metric == "minkowski" and estimator.p == 2)
+            )
+            and not estimator.metric_params
+            and not issparse(X)
+        )
+
+    def fit(self, rows, n_jobs):
+        """Index the rows, of which no copy is made.
+
+        Parameters
+        ----------
+        rows : array of shape (n_rows, n_features)
+            As :func:`~sklearn.utils.validation.validate_data` returns them with `checks`.
+        n_jobs : int or None
+        """
+        self._was_writeable = _writeable(rows)
+        # A view, as the shape of the user's own array can be set.
+        self.rows = read_only(rows)
+        self._fingerprint = self._take_fingerprint()
+        self._scales = inverse_norms(rows) if self.effective_metric == "cosine" else UNSCALED
+        with limited_blas(effective_n_jobs(n_jobs)):
+            self._coordinates = Coordinates.fit(rows, self._scales)
+            indexed = rows if self._coordinates.components is not None else rows[:0]
+            self.coarse, self.fine, _ = self._coordinates.of(indexed, self._scales)
+        return self
+
+    def search(self, queries, n_neighbors, n_jobs):
+        """Yield the nearest rows, for some of the queries at a time.
+
+        Parameters
+        ----------
+        queries : array or sparse matrix of shape (n_queries, n_features), or None
+            None for the rows themselves, none of which is its own neighbour.
+        n_neighbors : int
+        n_jobs : int or None
+
+        Yields
+        ------
+        part : slice
+            Which of the queries.
+        distances : float64 array of shape (n_queries_of_part, n_neighbors)
+        indices : int64 array of shape (n_queries_of_part, n_neighbors)
+
+        Raises
+        ------
+        ValueError
+            If the rows have changed since `fit`, or squared distances overflow.
+        """
+        if self._may_have_changed() and self._take_fingerprint() != self._fingerprint:
+            raise ValueError(_CHANGED)
+        parts = search(
+            self.rows if queries is None else queries,
+            self.rows,
+            self._scales,
+            self._coordinates,
+            self.coarse,
+            self.fine,
+            n_neighbors,
+            n_jobs=n_jobs,
+            own=queries is None,
+        )
+        for part, squares, indices in parts:
+            if (indices == NO_ROW).any():
+                raise ValueError(_CHANGED)
+            _check_distances(squares, "squared distances")
+            if self.effective_metric == "cosine":
+                yield part, squares / 2, indices
+            elif self.effective_metric == "sqeuclidean":
+                yield part, squares, indices
+            else:
+                yield part, np.sqrt(squares), indices
+
+    def _may_have_changed(self):
+        return self._fingerprint is not None and (self._was_writeable or _writeable(self.rows))
+
+    def _take_fingerprint(self):
+        from skfashion.neighbors._kernels import fingerprint
+
+        data = self.rows.reshape(-1).view(np.uint8)
+        whole = len(data) // 4 * 4
+        words = read_only(data[:whole].view(np.uint32))
+        return int(fingerprint(words, _KEYS)), data[whole:].tobytes()
+
+    def __getstate__(self):
+        # Nobody else has the rows that come out of a pickle.
+        return {**vars(self), "_fingerprint": None}
+
+
+def _writeable(array):
+    """Return whether an array, or one that it is a view of, can be written to."""
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return True
+        array = array.base
+    return False
+
+
+def _check_distances(distances, name):
+    if np.isinf(distances).any():
+        raise ValueError(
+            f"Expected rows whose {name} are finite numbers, got some whose {name} are too large "
+            f"for {distances.dtype.name}: scale X down."
+        )
+
+
+class ScikitLearnSearch:
+    """scikit-learn's search, for what :class:`ExactSearch` does not serve.
+
+    Parameters
+    ----------
+    estimator : VectorizedKNNClassifier
+        Whose parameters this reads; it is not kept.
+
+    Attributes
+    ----------
+    checks : dict
+        What :func:`~sklearn.utils.validation.validate_data` is to check.
+    """
+
+    def __init__(self, estimator):
+        metric = estimator.metric
+        self.checks = {
+            "order": "C",
+            # The format of a precomputed graph matters: some keep no explicit zeros.
+            "accept_sparse": True if metric == "precomputed" else "csr",
+            "ensure_all_finite": "allow-nan" if metric == "nan_euclidean" else True,
+        }
+        self._neighbors = NearestNeighbors(
+            algorithm="brute" if estimator.algorithm == "auto" else estimator.algorithm,
+            leaf_size=estimator.leaf_size,
+            metric=metric,
+            p=estimator.p,
+            metric_params=estimator.metric_params,
+        )
+
+    def fit(self, rows, n_jobs):
+        """Index the rows, of which no copy is made unless they are sparse."""
+        self._neighbors.set_params(n_jobs=n_jobs).fit(rows)
+        return self
+
+    @property
+    def effective_metric(self):
+        """The metric in use."""
+        return self._neighbors.effective_metric_
+
+    @property
+    def effective_metric_params(self):
+        """The parameters of the metric in use."""
+        return self._neighbors.effective_metric_params_
+
+    def search(self, queries, n_neighbors, n_jobs):
+        """Yield the nearest rows as :meth:`ExactSearch.search` does, for all queries at once."""
+        neighbors = self._neighbors.set_params(n_jobs=n_jobs)
+        distances, indices = neighbors.kneighbors(queries, n_neighbors)
+        # What is given, or comes from the user's own function, may be infinite.
+        if not (callable(neighbors.metric) or neighbors.metric == "precomputed"):
+            _check_distances(distances, "distances")
+        yield slice(0, len(indices)), distances, indices
