@@ -23,24 +23,45 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
 
     The classes of the nearest training images vote. What
     :class:`sklearn.neighbors.KNeighborsClassifier` finds with ``algorithm="brute"``, this finds
-    too: no neighbour is approximate. It is faster where images have structure, because the
-    leading principal components rule out nearly all pairs of images for a twelfth of the work,
-    and only the others' distances are computed.
+    too: no neighbour is approximate, and the parameters are the same. It is faster where images
+    have structure, because the leading principal components rule out nearly all pairs of images
+    for a twelfth of the work, and only the others' distances are computed.
 
     Parameters
     ----------
     n_neighbors : int, default=5
         Number of neighbours that vote.
 
-    weights : {"uniform", "distance"} or callable, default="uniform"
-        Weight of each vote: the same for all; 1 over the distance, where neighbours at
-        distance 0, if there are any, vote alone; or a function that takes distances, an array
+    weights : {"uniform", "distance"}, callable or None, default="uniform"
+        Weight of each vote: the same for all, as with None; 1 over the distance, where neighbours
+        at distance 0, if there are any, vote alone; or a function that takes distances, an array
         of shape (n, n_neighbors), and returns weights of the same shape. It is called for some
         of the images at a time.
 
-    metric : {"euclidean", "sqeuclidean", "cosine"}, default="euclidean"
-        Distance, as :func:`sklearn.metrics.pairwise_distances` has it: the euclidean one, its
-        square, or 1 minus the cosine of the angle, which is 1 for an image of zeros.
+    algorithm : {"auto", "brute", "ball_tree", "kd_tree"}, default="auto"
+        "auto" and "brute" are the search of this class, for dense `X` and the metrics named
+        below, and scikit-learn's brute force for everything else. "ball_tree" and "kd_tree" are
+        scikit-learn's trees.
+
+    leaf_size : int, default=30
+        Number of images in a leaf of a tree. Only the trees use it.
+
+    p : float, default=2
+        Exponent of the Minkowski metric, above 0: 1 is the Manhattan distance, 2 the euclidean
+        one. Only ``metric="minkowski"`` uses it.
+
+    metric : str or callable, default="minkowski"
+        Distance, as in :class:`sklearn.neighbors.KNeighborsClassifier`. This class searches by
+        itself for "minkowski" with ``p=2``, "euclidean" and "l2", which are all the euclidean
+        distance; "sqeuclidean", its square; and "cosine", 1 minus the cosine of the angle, which
+        is 1 for an image of zeros. For any other, scikit-learn searches: "manhattan",
+        "nan_euclidean", which allows missing pixels, a function of two rows of pixels, and so on.
+        With "precomputed", `X` holds distances, of shape (n, n) in :meth:`fit` and (n_queries, n)
+        after it.
+
+    metric_params : dict or None, default=None
+        Further parameters of the metric, such as the weights `w` of "minkowski". With any,
+        scikit-learn searches.
 
     n_jobs : int or None, default=None
         Number of jobs, and so of cores, that share the work: 1 where it is None, unless in a
@@ -61,8 +82,12 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
     image_shape_ : tuple of int or None
         ``(height, width, channels)`` where :meth:`fit` got images, None where it got rows.
 
-    effective_metric_ : str
-        `metric` at the time of :meth:`fit`, which is the one in use.
+    effective_metric_ : str or callable
+        The metric in use: `metric` at the time of :meth:`fit`, where "minkowski" becomes
+        "euclidean", "manhattan" or "chebyshev" if it is one of these.
+
+    effective_metric_params_ : dict
+        The parameters of the metric in use.
 
     n_samples_fit_ : int
         Number of training images.
@@ -73,23 +98,28 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
     See Also
     --------
     skfashion.make_knn_pipeline : A pipeline that ends in this classifier.
-    sklearn.neighbors.KNeighborsClassifier : More metrics, sparse data, trees.
+    sklearn.neighbors.KNeighborsClassifier : The same classifier by scikit-learn's searches alone.
 
     Notes
     -----
     **Exactness.** Distances between bytes (uint8) are computed in integers, all others in double
     precision from the differences, so that neither a large common offset nor near-duplicates
     cost digits, and a duplicate is at distance 0; integers beyond 2**53 are rounded to double
-    precision first. Of training images at the same distance the one with the lower index comes
-    first; of classes with the same votes the lower one wins. Neither depends on the number of
-    jobs, nor on which images are asked for together.
+    precision first. Squared distances above 1.8e308 raise an error. Where scikit-learn searches,
+    rounding, and the order at the same distance, are scikit-learn's. Of training images at the same
+    distance the one with the lower index comes first; of classes with the same votes the lower one
+    wins. Neither depends on the number of jobs, nor on which images are asked for together.
 
     **Memory.** The training data are kept as they are, without a copy where they are C-ordered
-    arrays of integers or floats of 32 or 64 bits: leave them unchanged as long as the classifier
-    is in use. A :class:`numpy.memmap` is read where it lies. The coordinates that rule pairs out
+    arrays of integers or floats of 32 or 64 bits. If they have changed since :meth:`fit`, the next
+    search raises an error. To see that, each search reads them once, which takes a few
+    milliseconds for 60,000 images. Data that cannot change are not read: read-only arrays
+    (``X.flags.writeable = False`` before :meth:`fit`), a :class:`numpy.memmap` of mode "r", which
+    is searched where it lies, and the data of a classifier that comes out of a pickle. The coordinates that rule pairs out
     take at most a fifth of the data in single precision, and the components as much as 304 rows
     of it. Beyond these and its result, a search takes 256 MiB, or less if scikit-learn's
-    ``working_memory`` is lower.
+    ``working_memory`` is lower. scikit-learn's searches copy sparse data, and take changed data as
+    they are.
 
     **Several machines.** Any backend of joblib serves, dask's among them: in a ``with
     joblib.parallel_config(backend="dask"):`` with a connected ``dask.distributed.Client``, its
@@ -101,7 +131,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
 
     **When to take something else.** On rows without any structure, as of noise, this is brute
     force with some overhead. For up to about eight features a tree is faster
-    (``sklearn.neighbors.KNeighborsClassifier(algorithm="kd_tree")``); if a few wrong neighbours
+    (``algorithm="kd_tree"``); if a few wrong neighbours
     do no harm, so are approximate indexes, such as HNSW, once they are built.
 
     **Source.** The write-up "KNN against CNN", which reaches 0.8577 on Fashion-MNIST with k = 5,
@@ -159,8 +189,10 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
 
         Parameters
         ----------
-        X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
-            Training images, finite.
+        X : {array-like, sparse matrix} of shape (n, features), (n, height, width) or \
+                (n, height, width, channels)
+            Training images, finite but for ``metric="nan_euclidean"``; distances between them, of
+            shape (n, n), for ``metric="precomputed"``.
         y : array-like of shape (n,) or (n, n_outputs)
             Class labels.
 
@@ -194,7 +226,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
 
         Parameters
         ----------
-        X : array-like of shape (n, features), (n, height, width) or \
+        X : {array-like, sparse matrix} of shape (n, features), (n, height, width) or \
                 (n, height, width, channels), or None
             Images; None for the training images, each without itself.
         n_neighbors : int, default=None
@@ -212,7 +244,8 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         Raises
         ------
         ValueError
-            If there are fewer than `n_neighbors` training images (other than the image itself).
+            If there are fewer than `n_neighbors` training images (other than the image itself),
+            the training data have changed since :meth:`fit`, or distances overflow.
         """
         shape, found = self._find(X, n_neighbors)
         indices = np.empty(shape, np.int64)
@@ -228,7 +261,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
 
         Parameters
         ----------
-        X : array-like of shape (n, features), (n, height, width) or \
+        X : {array-like, sparse matrix} of shape (n, features), (n, height, width) or \
                 (n, height, width, channels), or None
             Images; None for the training images, each without itself.
         n_neighbors : int, default=None
@@ -261,7 +294,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
 
         Parameters
         ----------
-        X : array-like of shape (n, features), (n, height, width) or \
+        X : {array-like, sparse matrix} of shape (n, features), (n, height, width) or \
                 (n, height, width, channels), or None
             Images; None for the training images, each without its own vote.
 
@@ -284,7 +317,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
 
         Parameters
         ----------
-        X : array-like of shape (n, features), (n, height, width) or \
+        X : {array-like, sparse matrix} of shape (n, features), (n, height, width) or \
                 (n, height, width, channels), or None
             Images; None for the training images, each without its own vote.
 
