@@ -94,7 +94,10 @@ def test_fit_refuses_and_changes_nothing(case, in_pipeline):
         ({"learning_rate": 1e30, "batch_size": 4}, "Training diverged.* Lower learning_rate"),
         ({"loss": "crossentropy"}, "'crossentropy'.* sparse_categorical_crossentropy"),
         ({"optimizer": "adamant"}, "such as 'adam', .* got 'adamant'"),
-        ({"callbacks": ["stop"]}, "keras.callbacks.Callback objects, got 'stop'"),
+        (
+            {"callbacks": ["stop"]},
+            "keras.callbacks.Callback objects, or functions .* one, got 'stop'",
+        ),
         ({"class_weight": "unbalanced"}, "'class_weight' parameter"),
         ({"class_weight": {0: -1.0}}, "must be finite, not negative"),
         ({"class_weight": {0: np.nan}}, "must be finite"),

@@ -1,4 +1,5 @@
 import errno
+import io
 import os
 import random
 import signal
@@ -15,6 +16,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
+from tqdm import tqdm
 
 from skfashion import KerasCNNClassifier, RandomErasing
 from skfashion.neural_network._checkpoint import Checkpoint
@@ -306,3 +308,18 @@ def test_a_killed_training_comes_to_the_same_weights(tmp_path):
     subprocess.run([*command, tmp_path / "all.npy"], check=True, timeout=300)
     assert_array_equal(np.load(tmp_path / "all.npy"), np.load(tmp_path / "undisturbed.npy"))
     assert os.listdir(tmp_path / "killed") == []
+
+
+def test_functions_that_make_callbacks_count_by_what_they_do(scaled, tmp_path):
+    def making(patience, bar):
+        def make():
+            bar.update()
+            return keras.callbacks.EarlyStopping("loss", patience=patience)
+
+        return make
+
+    cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **SMALL)
+    for n_files, patience in ((1, 8), (1, 8), (2, 9)):  # a bar of the process is no setting
+        with stopped_after(1):
+            cnn.set_params(callbacks=[making(patience, tqdm(file=io.StringIO()))]).fit(*scaled)
+        assert len(os.listdir(tmp_path)) == n_files

@@ -1,12 +1,16 @@
 import gc
+import io
 import random
+import threading
 import weakref
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 
 from skfashion import KerasCNNClassifier
@@ -456,3 +460,83 @@ def test_the_held_scikeras_classifier_predicts_the_same(scaled):
     assert held.model_ is cnn.model_
     codes = held.predict(X.reshape(-1, 20, 20, 1))
     assert_array_equal(cnn.classes_[codes], cnn.predict(X))
+
+
+class Study:
+    """What many trials report to, as Optuna's in memory: it can be copied, without its lock."""
+
+    def __init__(self):
+        self.reported = []
+        self._lock = threading.Lock()
+
+    def __getstate__(self):
+        return {"reported": self.reported}
+
+    def __setstate__(self, state):
+        vars(self).update(state, _lock=threading.Lock())
+
+
+def reporting_to(study):
+    import keras
+
+    class Reporting(keras.callbacks.Callback):
+        def __init__(self, study):
+            super().__init__()
+            self.study = study
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.study.reported.append(epoch)
+            self.model.stop_training = epoch == 1
+
+    return Reporting(study)
+
+
+def test_functions_make_callbacks_that_share_what_is_live(scaled, tmp_path):
+    X, y = scaled
+    for make in (lambda study: lambda: reporting_to(study), lambda s: partial(reporting_to, s)):
+        study = Study()
+        cnn = KerasCNNClassifier(epochs=5, callbacks=[make(study)], **SMALL)
+        cnn.set_params(checkpoint_dir=tmp_path)
+        assert cnn.fit(X, y).n_iter_ == 2
+        assert clone(clone(cnn)).fit(X, y).n_iter_ == 2
+        GridSearchCV(cnn, {"dropout": [0.1]}, cv=2, refit=False).fit(X, y)
+        assert study.reported == [0, 1] * 4
+    grid = {"callbacks": [[lambda: reporting_to(study)], None]}
+    GridSearchCV(cnn.set_params(callbacks=None), grid, cv=2, refit=False).fit(X, y)
+    assert study.reported == [0, 1] * 6
+
+
+def test_a_class_of_callbacks_makes_one_for_each_fit(scaled):
+    import keras
+
+    made = []
+
+    class Noting(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            made.append(self)
+
+    cnn = KerasCNNClassifier(epochs=1, callbacks=[Noting], **SMALL)
+    clone(cnn.fit(*scaled)).fit(*scaled)
+    assert len(made) == 2
+
+
+def test_callbacks_that_copies_would_make_deaf_are_refused_by_name(scaled):
+    from tqdm.keras import TqdmCallback
+
+    for callback, message in [
+        (reporting_to(Study()), r"this Reporting holds a Study .*lambda: Reporting\(\.\.\.\)"),
+        (TqdmCallback(file=io.StringIO()), r"this TqdmCallback cannot be copied \(RecursionError"),
+        (
+            lambda: "stop",
+            r"must return a keras\.callbacks\.Callback, but .*lambda.* returned 'stop'",
+        ),
+    ]:
+        cnn = KerasCNNClassifier(epochs=1, callbacks=[callback], **SMALL)
+        for one in (cnn, clone(cnn)):
+            with pytest.raises(ValueError, match=message):
+                one.fit(*scaled)
+    bar = io.StringIO()
+    cnn.set_params(callbacks=[lambda: TqdmCallback(file=bar, verbose=0)])
+    clone(cnn).fit(*scaled)
+    assert "1/1" in bar.getvalue()

@@ -28,6 +28,11 @@ def _layer(augmenter):
                 f"augmenter cannot be used, as each fit takes a copy and {augmenter!r} cannot "
                 f"be made from its own get_config(): {error}"
             ) from error
+    if getattr(layer, "data_format", None) == "channels_first":
+        raise ValueError(
+            f"augmenter must take images of shape (height, width, channels), but {augmenter!r} was "
+            "made for the channels first: make it with data_format='channels_last'."
+        )
 
     def start(random_state):
         weights = {id(weight) for weight in layer.weights}
@@ -35,7 +40,11 @@ def _layer(augmenter):
             if id(variable) not in weights:
                 variable.assign([random_state.randint(_MAX_SEED), 0])
 
-    return lambda images: keras.ops.convert_to_numpy(layer(images, training=True)), start
+    def augment(images):
+        with building("float32", seed=0):  # layers draw numbers of the type in keras' settings
+            return keras.ops.convert_to_numpy(layer(images, training=True))
+
+    return augment, start
 
 
 def _step(augmenter):

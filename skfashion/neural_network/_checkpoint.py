@@ -1,7 +1,6 @@
 """Where training stands after each epoch, in a file from which it can go on."""
 
 import json
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from skfashion._files import replacing, unfinished_files
 
 from ._engines import assign, values
 from ._fingerprint import fingerprint
+from ._interrupts import warn_user
 from ._keras import load_keras
 
 keras = load_keras()
@@ -18,7 +18,7 @@ keras = load_keras()
 _STOPPING = ("best", "best_epoch", "wait", "stopped_epoch")
 
 
-def checkpoint_path(folder, *what):
+def checkpoint_path(folder, *what, callbacks=None):
     """Return the file for one training.
 
     Parameters
@@ -27,13 +27,16 @@ def checkpoint_path(folder, *what):
         Where the files are.
     *what
         All that the training begins from: arrays and values of any kind.
+    callbacks : list or None
+        The user's.
 
     Raises
     ------
     ValueError
         If something cannot be pickled, so that it cannot be known again.
     """
-    return Path(folder).expanduser().absolute() / f"{fingerprint(__version__, *what)}.npz"
+    name = fingerprint(__version__, *what, callbacks=callbacks)
+    return Path(folder).expanduser().absolute() / f"{name}.npz"
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -112,9 +115,7 @@ class Checkpoint(keras.callbacks.Callback):
             try:
                 self._save()
             except OSError as error:
-                warnings.warn(
-                    f"{self._unusable(error)} Training goes on without checkpoints.", stacklevel=2
-                )
+                warn_user(f"{self._unusable(error)} Training goes on without checkpoints.")
 
     def remove(self):
         """Remove the file, as training has come to its end, and what a kill left unfinished."""

@@ -1,17 +1,9 @@
 """Models, layers, optimizers and losses as JSON, from which keras makes them again."""
 
 import json
+import sys
 
-from ._keras import load_keras
-
-keras = load_keras()
-
-_PACKED = (
-    keras.layers.Layer,
-    keras.losses.Loss,
-    keras.optimizers.Optimizer,
-    keras.optimizers.schedules.LearningRateSchedule,
-)
+from ._keras import building, load_keras
 
 
 def describe(thing):
@@ -21,7 +13,7 @@ def describe(thing):
     """
     if not hasattr(thing, "get_config"):
         return thing
-    described = keras.saving.serialize_keras_object(thing)
+    described = load_keras().saving.serialize_keras_object(thing)
     described.pop("compile_config", None)
     return json.dumps(described)
 
@@ -37,6 +29,7 @@ def revive(described):
     """
     if not isinstance(described, str):
         return described
+    keras = load_keras()
     from . import _layers, _muon  # noqa: F401 (keras is told of their classes)
 
     described = json.loads(described)
@@ -89,16 +82,55 @@ class Described:
 
 def pack(value):
     """Return a parameter to be pickled, with keras' own objects and ours described."""
-    if isinstance(value, list | tuple):
+    if "keras" not in sys.modules:  # then there are none of its objects, and no need to load it
+        return value
+    if _is_several(value):
         return type(value)(map(pack, value))
-    if not isinstance(value, _PACKED):
+    keras = load_keras()
+    kinds = (
+        keras.layers.Layer,
+        keras.losses.Loss,
+        keras.optimizers.Optimizer,
+        keras.optimizers.schedules.LearningRateSchedule,
+    )
+    if not isinstance(value, kinds):
         return value
     described = describe(value)
     return Described(described) if is_ours(json.loads(described)) else value
 
 
-def unpack(value):
-    """Return a parameter that `pack` has packed."""
-    if isinstance(value, list | tuple):
-        return type(value)(map(unpack, value))
+def _unpack(value):
+    if _is_several(value):
+        return type(value)(map(_unpack, value))
     return revive(value.json) if isinstance(value, Described) else value
+
+
+class MayBePacked:
+    """A parameter that is unpacked when it is first read.
+
+    So an estimator is loaded, and predicts, without its keras objects; loading keras for them would
+    keep processes that are forked afterwards from loading it themselves.
+    """
+
+    def __set_name__(self, owner, name):
+        self._name = name
+        self.__doc__ = None  # which the class that has the parameter documents
+
+    def __get__(self, estimator, owner=None):
+        if estimator is None:
+            return self
+        try:
+            value = vars(estimator)[self._name]
+        except KeyError:
+            raise AttributeError(self._name) from None
+        if any(isinstance(one, Described) for one in (value if _is_several(value) else [value])):
+            with building("float32", seed=0):  # of no consequence: each fit sets the seeds
+                value = vars(estimator)[self._name] = _unpack(value)
+        return value
+
+    def __set__(self, estimator, value):
+        vars(estimator)[self._name] = value
+
+
+def _is_several(value):
+    return isinstance(value, list | tuple)

@@ -14,8 +14,6 @@ import numpy as np
 from ._described import is_ours
 from ._keras import load_keras
 
-keras = load_keras()
-
 _KEPT = 8
 _RATES = ("initial_learning_rate", "decay_steps", "warmup_target", "warmup_steps")
 _lock = threading.Lock()
@@ -47,6 +45,7 @@ class Engine:
         self._schedule = None
         rate = optimizer.get_config()["learning_rate"]
         if _is_cosine(rate):
+            keras = load_keras()
             # Its numbers as variables, so that they too can be those of another network.
             self._schedule = keras.optimizers.schedules.deserialize(rate)
             for name in _RATES:

@@ -7,15 +7,17 @@ from functools import partial
 import joblib
 
 from ._keras import load_keras
+from ._keras_callbacks import copy_unless_shared
 
 keras = load_keras()
 
 
-def fingerprint(*values):
+def fingerprint(*values, callbacks=None):
     """Return a digest of values of any kind, the same in another process.
 
     Functions count by their code and what it refers to, layers by their configuration, callbacks
-    by their attributes.
+    by their attributes. What a function among `callbacks` refers to counts by its type where it is
+    shared with others, such as a progress bar or a study.
 
     Raises
     ------
@@ -23,7 +25,11 @@ def fingerprint(*values):
         If something cannot be pickled, so that it cannot be known again.
     """
     try:
-        return joblib.hash([_known(value, ()) for value in values], coerce_mmap=True)
+        known = [_known(value, ()) for value in values]
+        for callback in callbacks or []:
+            made = isinstance(callback, keras.callbacks.Callback)
+            known.append(_known(callback, (), may_be_shared=not made))
+        return joblib.hash(known, coerce_mmap=True)
     except (AttributeError, TypeError, pickle.PicklingError) as error:
         raise ValueError(
             "checkpoint_dir needs parameters that can be pickled, to know this training by when it "
@@ -31,14 +37,14 @@ def fingerprint(*values):
         ) from error
 
 
-def _known(value, within):
+def _known(value, within, may_be_shared=False):
     """Return what stands for `value`, which is part of the values `within`, in a digest."""
     if any(value is outer for outer in within):  # a function that calls itself
         return "itself"
     within = (*within, value)
 
     def known(part):
-        return _known(part, within)
+        return _known(part, within, may_be_shared)
 
     if isinstance(value, list | tuple):
         return [known(part) for part in value]
@@ -59,6 +65,8 @@ def _known(value, within):
         return value.__name__
     if inspect.isclass(value):
         return value.__module__, value.__qualname__
+    if may_be_shared and copy_unless_shared(value)[1] is not None:
+        return known(type(value))
     return value
 
 

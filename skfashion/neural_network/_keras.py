@@ -15,9 +15,28 @@ _START_UP_LINE = re.compile(
     rb"[IWE]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IWE] |WARNING: All log messages before absl"
     rb"|To enable the following instructions"
 )
-_NUMBERS = "object_name_uids"
+_KEPT = ("object_name_uids", "dtype_policy")
+_DATA_FORMAT = "channels_last"  # of all images here
+_EPSILON = 1e-7
 _lock = threading.RLock()
-_process = {"is_watched": False, "is_fork": False}
+_process = {"has_loaded": False, "is_fork": False}
+_running = {"count": 0, "epsilon": None}
+
+
+def _note_fork():
+    """Note, in a process just forked, whether TensorFlow is at work in the one that it is of.
+
+    Its threads begin with its first operation, where others load it too. (There is no public way to
+    ask whether that was.)
+    """
+    eager = sys.modules.get("tensorflow.python.eager.context")
+    context = None if eager is None else eager.context_safe()
+    at_work = context is not None and getattr(context, "_initialized", True)
+    _process["is_fork"] = _process["is_fork"] or _process["has_loaded"] or at_work
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
 
 
 @contextmanager
@@ -56,9 +75,7 @@ def _take_share_of_cores(tf):
 def load_keras():
     """Import keras, without TensorFlow's start-up messages, and return it."""
     with _lock:
-        if not _process["is_watched"] and hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=lambda: _process.update(is_fork=True))
-        _process["is_watched"] = True
+        _process["has_loaded"] = True
         if "keras" not in sys.modules:
             # Start-up over, errors are still shown; a level set by the user stays.
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -76,40 +93,93 @@ def load_keras():
 
 
 def check_process():
-    """Raise an error where TensorFlow would wait for threads that only another process has."""
+    """Raise an error where TensorFlow cannot run networks.
+
+    That is, where it would wait for threads that only another process has, where its eager
+    execution is off, and where it would give each of several devices batches of its own.
+    """
     if _process["is_fork"]:
         raise RuntimeError(
             "This process was forked from one that had loaded TensorFlow, which does not work in "
             "both. Start processes by 'spawn' or 'forkserver' "
             "(multiprocessing.get_context('spawn')), or use joblib's default backend, 'loky'."
         )
+    keras = load_keras()
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    if not tf.executing_eagerly():
+        raise RuntimeError(
+            "TensorFlow's eager execution is off here, by tf.compat.v1.disable_eager_execution() "
+            "or within a tf.Graph, but keras needs it. Call skfashion outside of graphs, in a "
+            "process that leaves eager execution on."
+        )
+    strategy = tf.distribute.get_strategy()
+    if strategy.num_replicas_in_sync > 1:
+        raise RuntimeError(
+            "Networks train and predict on one device, but this is within the scope of a "
+            f"{type(strategy).__name__} of {strategy.num_replicas_in_sync}. Call skfashion outside "
+            "of strategy.scope()."
+        )
 
 
 @contextmanager
-def new_networks_expected():
-    """Drop TensorFlow's advice against tracing often: each new network is traced, as it must."""
+def running():
+    """Run networks in the block, whatever keras' epsilon is, and without needless advice.
+
+    keras reads its epsilon, at which losses clip probabilities, when a network is first run.
+    Several threads may run networks at once: the last one to end puts the user's epsilon back.
+    TensorFlow's advice against tracing often is dropped: each new network is traced, as it must.
+    """
 
     def keep(record):  # a function of its own for each use, as threads may use it at once
         return "triggered tf.function retracing" not in record.getMessage()
 
+    keras = load_keras()
     logger = logging.getLogger("tensorflow")
     logger.addFilter(keep)
+    with _lock:
+        if not _running["count"]:
+            _running["epsilon"] = keras.config.epsilon()
+            keras.config.set_epsilon(_EPSILON)
+        _running["count"] += 1
     try:
         yield
     finally:
+        with _lock:
+            _running["count"] -= 1
+            if not _running["count"]:
+                keras.config.set_epsilon(_running["epsilon"])
         logger.removeFilter(keep)
+
+
+@contextmanager
+def drawing_from(seed):
+    """Have keras draw the seeds of layers and initializers from `seed`, in one thread at a time.
+
+    keras draws them from Python's global generator, which is left as it is.
+    """
+    load_keras()
+    from keras.src.random import seed_generator  # has no public name
+
+    with _lock:
+        generator = seed_generator.python_random
+        seed_generator.python_random = random.Random(seed)
+        try:
+            yield
+        finally:
+            seed_generator.python_random = generator
 
 
 @contextmanager
 def building(precision, seed):
     """Let keras build a network in `precision` and from `seed`, then put its settings back.
 
-    The type of a network comes from global settings, and the seeds of initializers and dropout
-    layers from Python's global generator; keras has no other way to tell them. So the settings are
-    changed here, for as long as a network is built, by one thread at a time, and keras draws from
-    a generator of its own, as other threads may draw from the global one. The layers' names are
-    numbered from the beginning, as in a new process: TensorFlow keeps something for each new name
-    of a variable, for good.
+    The type of a network and the order of the axes of images come from global settings; keras has
+    no other way to tell them. So they are changed here, for as long as a network is built, by one
+    thread at a time. The layers' names are numbered from the beginning, as in a new process:
+    TensorFlow keeps something for each new name of a variable, for good.
 
     Parameters
     ----------
@@ -120,21 +190,21 @@ def building(precision, seed):
     """
     check_process()
     keras = load_keras()
-    from keras.src.backend.common import global_state  # neither has a public name
-    from keras.src.random import seed_generator
+    from keras.src.backend.common import global_state  # has no public name
 
-    with _lock:
-        numbers = global_state.get_global_attribute(_NUMBERS)
-        floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
-        generator = seed_generator.python_random
+    with _lock, running(), drawing_from(seed):
+        # As they are kept: the policy is none of its own until it is first asked for.
+        kept = {name: global_state.get_global_attribute(name) for name in _KEPT}
+        floatx = keras.config.floatx()
+        data_format = keras.config.image_data_format()
         try:
-            global_state.set_global_attribute(_NUMBERS, None)
-            seed_generator.python_random = random.Random(seed)
+            global_state.set_global_attribute("object_name_uids", None)
             keras.config.set_floatx("float64" if precision == "float64" else "float32")
             keras.config.set_dtype_policy(precision)
+            keras.config.set_image_data_format(_DATA_FORMAT)
             yield keras
         finally:
-            global_state.set_global_attribute(_NUMBERS, numbers)
-            keras.config.set_dtype_policy(policy)
+            for name, value in kept.items():
+                global_state.set_global_attribute(name, value)
+            keras.config.set_image_data_format(data_format)
             keras.config.set_floatx(floatx)
-            seed_generator.python_random = generator

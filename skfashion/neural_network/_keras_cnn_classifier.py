@@ -1,4 +1,3 @@
-import sys
 from functools import partial, update_wrapper
 from math import ceil
 from numbers import Integral, Real
@@ -10,6 +9,7 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,
+    clone,
 )
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import (
@@ -31,6 +31,7 @@ from skfashion._callbacks import begin_fit, with_callbacks
 from skfashion._validation import infer_image_shape, unchanged_on_error, validate_images
 
 from ._architectures import ARCHITECTURES
+from ._described import MayBePacked, pack
 from ._precision import PRECISIONS, choose_precision
 from ._targets import check_not_one_hot, encode, set_aside, weigh
 
@@ -183,9 +184,12 @@ class KerasCNNClassifier(
         Number of epochs without improvement after which `early_stopping` stops. ``numpy.inf``
         trains for all `epochs`, and goes back to the best.
 
-    callbacks : list of keras.callbacks.Callback or None, default=None
-        Called during training. Each fit works on copies, so that clones share nothing and these
-        stay as they are; what a callback records for later, let it write to a file.
+    callbacks : list of keras.callbacks.Callback or callable, or None, default=None
+        Called during training. Each fit works on copies of callbacks, so that clones share nothing
+        and these stay as they are; what a callback records for later, let it write to a file.
+        A callback that holds something in use elsewhere, such as a progress bar or a trial of
+        Optuna's, is refused: in its place, pass a function without arguments that returns a new
+        callback, which each fit calls. What the function refers to is not copied.
 
     warm_start : bool, default=False
         Whether :meth:`fit` goes on from the weights, the optimizer's state and the history of
@@ -265,8 +269,17 @@ class KerasCNNClassifier(
 
     Interrupting :meth:`fit` (Ctrl-C) ends training with a warning, as in
     :class:`~sklearn.neural_network.MLPClassifier`; what was learned so far stays, though the epoch
-    begun is not counted. With `checkpoint_dir` it raises ``KeyboardInterrupt`` instead, as training
-    goes on when :meth:`fit` is called again.
+    begun is not counted. It raises ``KeyboardInterrupt`` instead, and the classifier is as it was
+    before, in three cases: with `checkpoint_dir`, where training goes on when :meth:`fit` is called
+    again; before the end of the first epoch; and where a function of scikit-learn, joblib, dask or
+    Optuna has called :meth:`fit`, directly or not, such as a search, a cross-validation or an
+    ensemble, whose results a network that is half trained must not enter. Pipelines do not count as
+    such.
+
+    The settings that keras has for a whole process (``keras.config``: `floatx`, `dtype_policy`,
+    `epsilon`, `image_data_format`) make no difference to networks, and stay as they are. A limit to
+    all trainings (``keras.config.set_max_epochs``, ``set_max_steps_per_epoch``) holds here too;
+    keras warns of it.
 
     Rows may hold something else than images, so that built-in architectures cut kernels and pools
     to fit when rows are too short for them; images that are too small are an error.
@@ -320,6 +333,11 @@ class KerasCNNClassifier(
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
+
+    augmenter = MayBePacked()
+    learning_rate = MayBePacked()
+    loss = MayBePacked()
+    optimizer = MayBePacked()
 
     def __init__(
         self,
@@ -679,22 +697,18 @@ class KerasCNNClassifier(
         )
 
     def __getstate__(self):
-        return self._with_parameters("pack", super().__getstate__())
+        state = super().__getstate__()
+        return {**state, **{name: pack(state[name]) for name in _KERAS_PARAMETERS}}
 
-    def __setstate__(self, state):
-        super().__setstate__(self._with_parameters("unpack", state))
-
-    @staticmethod
-    def _with_parameters(how, state):
-        if "keras" not in sys.modules:  # then there are none of its objects, and no need to load it
-            return state
-        from . import _described
-
-        change = getattr(_described, how)
-        return {
-            name: change(value) if name in _KERAS_PARAMETERS else value
-            for name, value in state.items()
-        }
+    def __sklearn_clone__(self):
+        # The parameters that are keras' without its own copies of layers, which draw from Python's
+        # global generator; callbacks as they are, as each fit copies them, or says why it cannot.
+        apart = {name: pack(vars(self)[name]) for name in _KERAS_PARAMETERS}
+        rest = object.__new__(type(self))
+        vars(rest).update(vars(self), callbacks=None, **dict.fromkeys(apart))
+        cloned = super(KerasCNNClassifier, rest).__sklearn_clone__()
+        vars(cloned).update(clone(apart, safe=False), callbacks=self.callbacks)
+        return cloned
 
     @property
     def _n_features_out(self):
@@ -707,12 +721,12 @@ class KerasCNNClassifier(
     def _predict(self, X, part_of, n_outputs):
         """Return the outputs of a part of the network, averaged over all views of each image."""
         from ._augmenting import views
-        from ._keras import new_networks_expected
+        from ._keras import running
 
         self._check_views()
         rows, _ = validate_images(self, X, reset=False)
         outputs = np.empty((len(rows), n_outputs), dtype=self._dtype)
-        with self._network.predicting() as model, new_networks_expected():
+        with self._network.predicting() as model, running():
             network = part_of(model)
             for start in range(0, len(rows), _PREDICTION_BATCH):
                 part = slice(start, start + _PREDICTION_BATCH)
@@ -834,15 +848,17 @@ class KerasCNNClassifier(
             return None
         if n_steps is None and self._n_steps is None:
             return None
-        self._n_steps = n_steps
-        return self._make_optimizer(n_steps)
+        from ._keras import building
 
-    def _make_optimizer(self, n_steps):
+        self._n_steps = n_steps
+        with building(self.precision_, self._seed) as keras:
+            return self._make_optimizer(keras, n_steps)
+
+    def _make_optimizer(self, keras, n_steps):
         from ._compiling import make_optimizer
-        from ._keras import load_keras
 
         return make_optimizer(
-            load_keras(),
+            keras,
             self.optimizer,
             self.learning_rate,
             n_steps=n_steps,
@@ -879,7 +895,7 @@ class KerasCNNClassifier(
                     image_shape=self.image_shape_,
                     n_classes=self.n_classes_,
                     loss=loss,
-                    optimizer=self._make_optimizer(n_steps),
+                    optimizer=self._make_optimizer(keras, n_steps),
                 )
 
         try:
@@ -928,7 +944,8 @@ class KerasCNNClassifier(
                 self._network.described(optimizer),
                 (training, validation, epochs, self.n_iter_, self._seed, self._mirrored()),
                 (self.batch_size, self.early_stopping, self.n_iter_no_change),
-                (self.augmenter, self.callbacks, self.architecture, self.loss),
+                (self.augmenter, self.architecture, self.loss),
+                callbacks=self.callbacks,
             )
         with self._network.training(optimizer, to_others=bool(self.callbacks)) as model:
             history, best_epoch = train(

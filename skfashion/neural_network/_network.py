@@ -6,11 +6,8 @@ from contextlib import contextmanager
 
 from ._described import describe, revive
 from ._engines import Engine, assign, give_back, has_idle, key_of, take, values
-from ._keras import building, check_process, load_keras
-from ._scikeras import hold
+from ._keras import building, check_process
 from ._training import compile_network
-
-keras = load_keras()
 
 _STATE = (
     "_image_shape",
@@ -84,7 +81,7 @@ class Network:
             if self._state is not None:
                 model.optimizer.build(model.trainable_variables)
                 assign(model.optimizer, self._state)
-            self._own = hold(model, self._image_shape, self._n_classes)
+            self._own = self._hold(model)
             self._weights = self._state = self._key = None
         return self._own
 
@@ -93,6 +90,11 @@ class Network:
             model, loss = revive(self._model), revive(self._loss)
             compile_network(model, revive(optimizer), loss)
         return model
+
+    def _hold(self, model):
+        from ._scikeras import hold  # which loads keras
+
+        return hold(model, self._image_shape, self._n_classes)
 
     @contextmanager
     def predicting(self):
@@ -129,9 +131,9 @@ class Network:
             described = self._optimizer if optimizer is None else describe(optimizer)
             key = None if self._key is None else key_of(self._model, self._loss, described)
             if key is None:
-                with _put_back_on_error(self._get_own().model_) as model:
+                with self._put_back_on_error(self._get_own().model_) as model:
                     if optimizer is not None:
-                        compile_network(model, optimizer, model.loss)
+                        self._compile(model, optimizer)
                     yield model
                 self._optimizer = described
                 return
@@ -146,7 +148,7 @@ class Network:
             self._optimizer = described
             if to_others and _identity(model) != before:
                 engine.release()
-                self._own = hold(model, self._image_shape, self._n_classes)
+                self._own = self._hold(model)
                 self._weights = self._state = self._key = None
                 return
             self._weights, self._state = values(model), values(model.optimizer)
@@ -179,8 +181,28 @@ class Network:
         if self._own is None:
             self._state = None
             return
-        model = self._own.model_
-        compile_network(model, revive(self._optimizer), model.loss)
+        with building(self._precision, seed=0):  # of no consequence: nothing is drawn
+            optimizer = revive(self._optimizer)
+        self._compile(self._own.model_, optimizer)
+
+    def _compile(self, model, optimizer):
+        with building(self._precision, seed=0):  # of no consequence: nothing is drawn
+            compile_network(model, optimizer, model.loss)
+
+    @contextmanager
+    def _put_back_on_error(self, model):
+        """Put back the optimizer, its state, the weights and the masks' seeds on an error."""
+        optimizer = model.optimizer
+        optimizer.build(model.trainable_variables)
+        before = values(model), values(optimizer)
+        try:
+            yield model
+        except BaseException:
+            if model.optimizer is not optimizer:
+                self._compile(model, optimizer)
+            assign(model, before[0])
+            assign(optimizer, before[1])
+            raise
 
     def __getstate__(self):
         with self._lock:
@@ -208,19 +230,3 @@ def _identity(model):
     """Return what tells whether a callback has changed more of a model than its weights."""
     # Of its layers, as a model's own description comes with its optimizer's.
     return [describe(layer) for layer in model.layers], id(model.optimizer), id(model.loss)
-
-
-@contextmanager
-def _put_back_on_error(model):
-    """Put back the optimizer, its state, the weights and the masks' seeds if the block raises."""
-    optimizer = model.optimizer
-    optimizer.build(model.trainable_variables)
-    before = values(model), values(optimizer)
-    try:
-        yield model
-    except BaseException:
-        if model.optimizer is not optimizer:
-            compile_network(model, optimizer, model.loss)
-        assign(model, before[0])
-        assign(optimizer, before[1])
-        raise

@@ -2,7 +2,7 @@
 
 from skfashion.preprocessing import RandomErasing
 
-from ._keras import load_keras
+from ._keras import building
 
 _SHARED = {
     "architecture": "residual",
@@ -63,11 +63,11 @@ def preset_settings(preset, random_erasing=None):
     p = p if random_erasing is None else random_erasing
     steps = [] if p is None else [erasing_of_scaled(p)]
     if translation is not None:
-        layers = load_keras().layers
-        # The background of clothes is black; whole pixels leave the others as they are.
-        move = layers.RandomTranslation(
-            translation, translation, fill_mode="constant", interpolation="nearest"
-        )
+        with building("float32", seed=0) as keras:  # of no consequence: fits set the seed
+            # The background of clothes is black; whole pixels leave the others as they are.
+            move = keras.layers.RandomTranslation(
+                translation, translation, fill_mode="constant", interpolation="nearest"
+            )
         steps.insert(0, move)
     if steps:
         settings["augmenter"] = steps[0] if len(steps) == 1 else steps

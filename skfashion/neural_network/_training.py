@@ -1,33 +1,28 @@
 """Training a compiled network on batches, until its epochs are done or somebody stops it."""
 
-import copy
-import warnings
 from contextlib import ExitStack
 from itertools import repeat
 
 import numpy as np
 
 from ._batches import feed
-from ._checkpoint import Checkpoint
-from ._keras import load_keras, new_networks_expected
+from ._interrupts import is_one_of_many, warn_user
+from ._keras import building, load_keras, running
+from ._keras_callbacks import for_one_fit
 
-keras = load_keras()
 
+def _build_compiled(model, batches):
+    """Have keras make losses and metrics here, where the type of its numbers is known.
 
-def _copies(callbacks):
-    """Return copies of the user's callbacks, so that no two fits share one."""
-    callbacks = list(callbacks or [])
-    for callback in callbacks:
-        if not isinstance(callback, keras.callbacks.Callback):
-            raise ValueError(
-                f"callbacks must be keras.callbacks.Callback objects, got {callback!r}."
-            )
-    try:
-        return copy.deepcopy(callbacks)
-    except TypeError as error:
-        raise ValueError(
-            f"callbacks must be objects that can be copied, as each fit copies them: {error}."
-        ) from error
+    Left alone, it makes them when it first trains, of whatever type its settings name then.
+    """
+    true = np.zeros((1, *batches.codes.shape[1:]), batches.codes.dtype)
+    n_classes = model.output_shape[-1]
+    with building(batches.dtype.name, seed=0):  # of no consequence: nothing is drawn
+        predicted = np.full((1, n_classes), 1 / n_classes, batches.dtype)
+        model.compute_loss(y=true, y_pred=predicted)
+        model.compute_metrics(None, true, predicted, None)
+        model.reset_metrics()
 
 
 def compile_network(model, optimizer, loss):
@@ -51,8 +46,8 @@ def train(model, training, validation, *, done, epochs, patience, callbacks, tas
     patience : int or None
         Number of epochs without a better accuracy on `validation` after which training stops and
         the best weights are put back; None for no such stop.
-    callbacks : list of keras.callbacks.Callback or None
-        The user's; copies of them are called.
+    callbacks : list of keras.callbacks.Callback or callable, or None
+        The user's.
     tasks : EpochTasks or None
         What tells scikit-learn's callbacks of each epoch.
     verbose : int or bool
@@ -70,18 +65,23 @@ def train(model, training, validation, *, done, epochs, patience, callbacks, tas
     Raises
     ------
     ValueError
-        If the file cannot be read, or if the weights are not finite in the end.
+        If a callback cannot be used, the file cannot be read, or the weights are not finite in
+        the end.
 
     KeyboardInterrupt
-        If training was interrupted (Ctrl-C) and can go on from the file.
+        If training was interrupted (Ctrl-C) and can go on from the file, before the end of the
+        first epoch, or within a search or the like.
 
     Warns
     -----
     UserWarning
-        If training was interrupted without a file, and is taken for finished.
+        If training was interrupted otherwise, and is taken for finished.
     """
+    from ._checkpoint import Checkpoint
+
+    keras = load_keras()
     recorder = keras.callbacks.History()
-    callbacks = [*_copies(callbacks), recorder]
+    callbacks = [*for_one_fit(callbacks), recorder]
     best = None
     if patience is not None:
         best = keras.callbacks.EarlyStopping(
@@ -98,6 +98,7 @@ def train(model, training, validation, *, done, epochs, patience, callbacks, tas
         first += checkpoint.load(model)
         if verbose and first > done:
             print(f"Going on after {first - done} of {epochs} epochs, from {path}.")
+    _build_compiled(model, training)
     with ExitStack() as feeds:
         dataset = feeds.enter_context(feed(training, range(first, last)))
         held_out = {}
@@ -105,7 +106,7 @@ def train(model, training, validation, *, done, epochs, patience, callbacks, tas
             held_out["validation_data"] = feeds.enter_context(feed(validation, repeat(0)))
             held_out["validation_steps"] = len(validation)
         try:
-            with new_networks_expected():
+            with running():
                 model.fit(
                     dataset,
                     steps_per_epoch=len(training),
@@ -117,12 +118,19 @@ def train(model, training, validation, *, done, epochs, patience, callbacks, tas
                     verbose=int(bool(verbose)),
                 )
         except KeyboardInterrupt:
-            if checkpoint is not None:  # so nothing is lost, and a search or a script ends
-                raise
-            done = len(recorder.history.get("loss", []))
-            warnings.warn(
-                f"Training interrupted by user, after {done} of {epochs} epochs.", stacklevel=5
-            )
+            n_done = len(recorder.history.get("loss", []))
+            message = f"Training interrupted by user, after {n_done} of {epochs} epochs"
+            if path is not None and path.exists():
+                raise KeyboardInterrupt(
+                    f"{message}. They are kept in {path}: to go on, call fit again with the same "
+                    "parameters and data."
+                ) from None
+            if not n_done or is_one_of_many():
+                raise KeyboardInterrupt(
+                    f"{message}, which are lost. With checkpoint_dir and random_state set, the "
+                    "next fit goes on from the last epoch."
+                ) from None
+            warn_user(f"{message}: the network stays as it is now.")
             # As keras does at the end: where weights are averaged, the average is what is kept.
             model.optimizer.finalize_variable_values(model.trainable_variables)
             if best is not None:
