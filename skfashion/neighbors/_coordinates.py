@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.linalg import eigh
+from sklearn.utils.extmath import randomized_svd
 
 # Components in the bounds of all pairs, where more cost time for every pair ...
 N_COARSE = 64
@@ -70,10 +72,7 @@ class Coordinates:
         scales : float64 array of shape (n_samples,) or (0,)
             What to multiply each row by; empty for 1.
         """
-        # Slow to import, as the kernels.
-        from sklearn.decomposition import PCA
-
-        from skfashion.neighbors._kernels import centred
+        from skfashion.neighbors._kernels import centred  # slow to import
 
         n_samples, n_features = rows.shape
         step = -(-n_samples // max(1, min(N_SAMPLES, SAMPLE_SIZE // n_features)))
@@ -94,11 +93,9 @@ class Coordinates:
         if n_components >= 8 and 0 < largest < np.inf:
             deviations = np.empty(sample.shape)
             centred(sample, scales, center, unit, deviations, squared_norms)
-            solver = "covariance_eigh" if n_features <= 1_024 else "randomized"
-            pca = PCA(n_components, svd_solver=solver, random_state=0)
-            leading = pca.fit(deviations.astype(np.float32)).components_
+            leading = _leading_components(deviations.astype(np.float32), n_components)
             # As they come they are orthonormal to single precision only.
-            components = np.linalg.qr(leading.T.astype(np.float64))[0]
+            components = np.linalg.qr(leading.astype(np.float64))[0]
         return cls(center, components, unit)
 
     def with_all_features(self):
@@ -191,3 +188,16 @@ def _spread(sample, scales):
         center = deviations.mean(axis=0)
     centred(sample, scales, center, 1.0, deviations, squared_norms)
     return center, squared_norms
+
+
+def _leading_components(deviations, n_components):
+    """Return the leading principal components of centred rows, as columns.
+
+    They are those of scikit-learn's PCA, which is not used because what watches the fits of
+    estimators, such as mlflow's ``autolog``, would take it for one of the user's.
+    """
+    n_features = deviations.shape[1]
+    if n_features > 1_024:
+        return randomized_svd(deviations, n_components, random_state=0)[2].T
+    leading = [n_features - n_components, n_features - 1]
+    return eigh(deviations.T @ deviations, subset_by_index=leading)[1][:, ::-1]

@@ -118,8 +118,8 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
     is searched where it lies, and the data of a classifier that comes out of a pickle. The
     coordinates that rule pairs out take at most a fifth of the data in single precision, and the
     components as much as 304 rows of it. Beyond these and its result, a search takes 256 MiB, or
-    less if scikit-learn's ``working_memory`` is lower. scikit-learn's searches copy sparse data, and
-    take changed data as they are.
+    less if scikit-learn's ``working_memory`` is lower. scikit-learn's searches copy sparse data,
+    and take changed data as they are.
 
     **Several machines.** Any backend of joblib serves, dask's among them: in a ``with
     joblib.parallel_config(backend="dask"):`` with a connected ``dask.distributed.Client``, its

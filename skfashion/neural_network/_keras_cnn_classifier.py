@@ -952,6 +952,7 @@ class KerasCNNClassifier(
                 model,
                 batches(*training, augment=augment, seed=self._seed),
                 None if validation is None else batches(*validation),
+                n_classes=self.n_classes_,
                 done=self.n_iter_,
                 epochs=epochs,
                 patience=self.n_iter_no_change if self.early_stopping else None,

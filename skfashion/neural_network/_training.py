@@ -11,13 +11,12 @@ from ._keras import building, load_keras, running
 from ._keras_callbacks import for_one_fit
 
 
-def _build_compiled(model, batches):
+def _build_compiled(model, batches, n_classes):
     """Have keras make losses and metrics here, where the type of its numbers is known.
 
     Left alone, it makes them when it first trains, of whatever type its settings name then.
     """
     true = np.zeros((1, *batches.codes.shape[1:]), batches.codes.dtype)
-    n_classes = model.output_shape[-1]
     with building(batches.dtype.name, seed=0):  # of no consequence: nothing is drawn
         predicted = np.full((1, n_classes), 1 / n_classes, batches.dtype)
         model.compute_loss(y=true, y_pred=predicted)
@@ -30,7 +29,20 @@ def compile_network(model, optimizer, loss):
     model.compile(optimizer, loss, weighted_metrics=["accuracy"])
 
 
-def train(model, training, validation, *, done, epochs, patience, callbacks, tasks, verbose, path):
+def train(
+    model,
+    training,
+    validation,
+    *,
+    n_classes,
+    done,
+    epochs,
+    patience,
+    callbacks,
+    tasks,
+    verbose,
+    path,
+):
     """Train a network.
 
     Parameters
@@ -39,6 +51,8 @@ def train(model, training, validation, *, done, epochs, patience, callbacks, tas
         Compiled; trained in place.
     training, validation : Batches or None
         The latter is evaluated after each epoch.
+    n_classes : int
+        Number of classes.
     done : int
         Number of epochs that the network was trained for before.
     epochs : int
@@ -98,7 +112,7 @@ def train(model, training, validation, *, done, epochs, patience, callbacks, tas
         first += checkpoint.load(model)
         if verbose and first > done:
             print(f"Going on after {first - done} of {epochs} epochs, from {path}.")
-    _build_compiled(model, training)
+    _build_compiled(model, training, n_classes)
     with ExitStack() as feeds:
         dataset = feeds.enter_context(feed(training, range(first, last)))
         held_out = {}
