@@ -9,9 +9,11 @@ _SHOWN = 5  # labels in an error
 
 def check_not_one_hot(y):
     """Raise a ValueError if `y` has several columns."""
-    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+    # Not numpy.shape, which is one of the functions that an array-like may refuse.
+    shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
+    if len(shape) == 2 and shape[1] > 1:
         raise ValueError(
-            f"y must hold one label for each image, of shape (n,); got shape {np.shape(y)}. If its "
+            f"y must hold one label for each image, of shape (n,); got shape {shape}. If its "
             "rows are one-hot, pass y.argmax(axis=1)."
         )
 
