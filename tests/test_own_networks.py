@@ -161,3 +161,43 @@ def test_initial_weights_do_not_depend_on_the_type_of_the_images(architecture, i
     ):
         assert double.dtype == "float64"
         assert_allclose(single.numpy(), double.numpy(), atol=1e-10)
+
+
+# In bfloat16, TensorFlow leaves memory uninitialized where strides lead to images of width 1.
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 2, 1), (7, 2, 1), (28, 1, 1), (3, 2, 3)])
+def test_narrow_images_are_learned_in_bfloat16(shape):
+    X = np.random.RandomState(0).uniform(size=(100, *shape)).astype(np.float32)
+    y = X[:, 0, 0, 0] > 0.5
+    settings = {"epochs": 8, "batch_size": 16, "filters": (16, 32, 32), "random_state": 0}
+    first, again = (
+        KerasCNNClassifier("residual", precision="mixed_bfloat16", **settings).fit(X, y)
+        for _ in range(2)
+    )
+    assert_array_equal(first.predict_proba(X), again.predict_proba(X))
+    assert first.history_["loss"][-1] < 0.5  # chance: 0.69
+    strided = [layer for layer in first.model_.layers if getattr(layer, "strides", (1,))[0] > 1]
+    assert strided[-1].compute_dtype == "float32"  # wherever the memory was zeros by chance
+
+
+@pytest.mark.parametrize("layer", ["Conv1D", "Conv2D", "DepthwiseConv2D", "SeparableConv2D"])
+def test_convolutions_of_the_users_own_to_narrow_images_are_in_float32(layer):
+    kind = getattr(layers, layer)
+    filters = {} if layer == "DepthwiseConv2D" else {"filters": 4}
+
+    def narrowing(input_shape, n_classes):
+        sides = [12, 3] if layer != "Conv1D" else [36]
+        images = layers.Reshape([*sides, 1])(inputs := keras.Input(input_shape))
+        for _ in range(6 if layer == "Conv1D" else 2):
+            images = kind(kernel_size=3, strides=2, padding="same", **filters)(images)
+        outputs = layers.Dense(n_classes, activation="softmax")(layers.Flatten()(images))
+        return keras.Model(inputs, outputs)
+
+    X = np.random.RandomState(0).uniform(size=(20, 6, 6, 1)).astype(np.float32)
+    cnn = fit(narrowing, X, np.arange(20) % 2, precision="mixed_bfloat16")
+    of_width = {
+        layer.output.shape[-2]: layer.compute_dtype
+        for layer in cnn.model_.layers
+        if isinstance(layer, kind)
+    }
+    assert of_width.pop(1) == "float32"
+    assert set(of_width.values()) == {"bfloat16"}

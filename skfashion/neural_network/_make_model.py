@@ -7,6 +7,18 @@ import numpy as np
 
 _PROBES = 8  # images that a new model is tried on
 _HALF = ("bfloat16", "float16")
+_CONVOLUTIONS = (
+    "Conv1D",
+    "Conv2D",
+    "Conv3D",
+    "Conv1DTranspose",
+    "Conv2DTranspose",
+    "Conv3DTranspose",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "SeparableConv1D",
+    "SeparableConv2D",
+)
 
 
 class HalfPrecisionError(ValueError):
@@ -59,6 +71,21 @@ def _use_float32_from_last_weights(keras, tensors):
         if not getattr(operation, "weights", None):
             before = operation._inbound_nodes[node].input_tensors
             _use_float32_from_last_weights(keras, before)
+
+
+def _use_float32_where_images_get_narrow(keras, model):
+    """Have the convolutions with strides, to images of width 1 or from them, compute in float32.
+
+    In bfloat16, TensorFlow (oneDNN) leaves memory uninitialized in their outputs or gradients.
+    """
+    convolutions = tuple(getattr(keras.layers, name) for name in _CONVOLUTIONS)
+    for layer in model._flatten_layers():
+        if not isinstance(layer, convolutions) or layer.compute_dtype not in _HALF:
+            continue
+        shape = layer.get_build_config()["input_shape"]
+        widths = shape[-2], layer.compute_output_shape(shape)[-2]
+        if max(layer.strides) > 1 and 1 in widths:
+            layer.dtype_policy = "float32"
 
 
 def _check_variables(name, variables, made):
@@ -115,7 +142,7 @@ def make_model(keras, architecture, input_shape, n_classes, options):
     -------
     keras.Model
         Its layers from the last with weights on compute in float32 at least, where they are a
-        graph.
+        graph, and convolutions with strides to images of width 1.
 
     Raises
     ------
@@ -153,6 +180,7 @@ def make_model(keras, architecture, input_shape, n_classes, options):
             raise ValueError(f"The architecture {name} must return a keras.Model, got {model!r}.")
         model(images, training=False)  # builds it, if nothing has yet
     _check_variables(name, model.variables, made)
+    _use_float32_where_images_get_narrow(keras, model)
     _use_float32_from_last_weights(keras, getattr(model, "outputs", None) or [])
     _check_probabilities(keras, name, model(images, training=False), n_classes)
     return model
