@@ -191,6 +191,7 @@ def boom():
     ("method", "factor", "error"),
     [("fit", 1e35, ValueError), ("partial_fit", 1e30, ValueError), ("fit", 1, CallbackError)],
 )
+@pytest.mark.filterwarnings("ignore:X has pixels of:UserWarning")
 def test_training_that_fails_when_going_on_takes_nothing_away(method, factor, error):
     X, y = pixels(60) / 255, np.arange(60) % 3
     small = {**SMALL, "epochs": 2, "batch_size": 20, "warm_start": True}

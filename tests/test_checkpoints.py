@@ -22,6 +22,7 @@ from skfashion import KerasCNNClassifier, RandomErasing
 from skfashion.neural_network._checkpoint import Checkpoint
 
 SMALL = {"architecture": "two_conv_dropout", "filters": (4,), "epochs": 5, "random_state": 0}
+ERASING = RandomErasing(fill_range=(0, 1))
 
 
 class StoppedError(Exception):
@@ -65,8 +66,8 @@ def interrupted_after(n_files):
         {"optimizer": "conv_muon", "architecture": "residual", "filters": (8,), "epochs": 4},
         {"learning_rate_schedule": "cosine", "ema_momentum": 0.9},
         {"early_stopping": True, "n_iter_no_change": 2, "epochs": 8, "learning_rate": 0.01},
-        {"augmenter": RandomErasing(fill_range=(0, 1)), "flips": True},
-        {"augmenter": [keras.layers.RandomTranslation(0.1, 0.1), RandomErasing()]},
+        {"augmenter": ERASING, "flips": True},
+        {"augmenter": [keras.layers.RandomTranslation(0.1, 0.1), ERASING]},
         {"class_weight": "balanced", "batch_size": "auto", "optimizer": keras.optimizers.SGD(0.1)},
     ],
     ids="-".join,
@@ -106,7 +107,7 @@ def test_each_training_has_a_file_of_its_own(scaled, tmp_path):
         (X, y, {"random_state": 1}),
         (X, y, {"epochs": 6}),
         (X, y, {"learning_rate": 0.1}),
-        (X, y, {"augmenter": RandomErasing(0.3)}),
+        (X, y, {"augmenter": RandomErasing(0.3, fill_range=(0, 1))}),
         (X, y, {"flips": True}),
         (X, y, {"batch_size": 64}),
         (X, y, {"dropout": 0.3}),

@@ -49,7 +49,7 @@ def interrupted(epoch=6, **parameters):
 SEARCHED = {
     "search": lambda cnn, X, y: GridSearchCV(cnn, {"dropout": [0, 0.1]}, cv=2).fit(X, y),
     "search over pipelines": lambda cnn, X, y: GridSearchCV(
-        make_pipeline(PixelScaler(), cnn), {"kerascnnclassifier__dropout": [0, 0.1]}, cv=2
+        make_pipeline(PixelScaler((0, 1)), cnn), {"kerascnnclassifier__dropout": [0, 0.1]}, cv=2
     ).fit(X, y),
     "cross-validation": lambda cnn, X, y: cross_val_score(cnn, X, y, cv=2),
     "bagging": lambda cnn, X, y: BaggingClassifier(cnn, 2).fit(X, y),

@@ -192,6 +192,7 @@ def test_without_a_limit_early_stopping_trains_to_the_end_and_goes_back_to_the_b
     assert cnn.score(X[120:], y[120:]) == pytest.approx(max(cnn.history_["val_accuracy"]), rel=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:X has pixels of:UserWarning")
 def test_logarithms_of_probabilities(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier(epochs=2, **SMALL).fit(X, y)

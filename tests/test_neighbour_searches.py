@@ -296,6 +296,7 @@ def test_squares_beyond_single_precision_are_computed_in_double(clothes, metric,
 @pytest.mark.parametrize("metric", ["euclidean", "sqeuclidean", "cosine"])
 @pytest.mark.parametrize("n_features", [31, 400])
 @pytest.mark.parametrize("n_queries", [1, 50])
+@pytest.mark.filterwarnings("ignore:X has pixels of:UserWarning")
 def test_squares_beyond_double_precision_are_refused(clothes, metric, n_features, n_queries):
     X, y = clothes
     X = X[:, -n_features:] * 1e160

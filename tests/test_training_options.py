@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from skfashion import KerasCNNClassifier, RandomErasing, make_cnn_pipeline
 from skfashion.neural_network import _precision
 from skfashion.neural_network._augmenting import Augmentation
+from skfashion.neural_network._batches import images_a_step
 from skfashion.neural_network._precision import choose_precision, has_bfloat16
 
 SMALL = {
@@ -55,7 +56,7 @@ def test_only_training_images_pass_through_the_augmenter(scaled, recording):
 
 
 def begun(augmenter, flips, seed):
-    augmentation = Augmentation(augmenter, flips)
+    augmentation = Augmentation(augmenter, flips, None)
     augmentation.start(np.random.RandomState(seed))
     return augmentation
 
@@ -347,9 +348,8 @@ def test_an_error_puts_the_optimizer_back(scaled):
     ("n_images", "steps"), [(1, 1), (16, 1), (300, 19), (640, 32), (8192, 32), (60_000, 235)]
 )
 def test_automatic_batches(n_images, steps):
-    batch_size = KerasCNNClassifier(batch_size="auto")._images_a_step(n_images)
-    assert -(-n_images // batch_size) == steps
-    assert KerasCNNClassifier(batch_size=7)._images_a_step(n_images) == 7
+    assert -(-n_images // images_a_step("auto", n_images)) == steps
+    assert images_a_step(7, n_images) == 7
 
 
 def test_automatic_batches_go_by_the_images_trained_on(scaled):
@@ -362,6 +362,44 @@ def test_automatic_batches_go_by_the_images_trained_on(scaled):
     assert cnn.model_.optimizer.iterations == cnn._n_steps == steps
     cnn.fit(X, y, sample_weight=np.arange(len(y)) < 48)
     assert cnn.model_.optimizer.iterations == cnn._n_steps == 3
+
+
+# Of 240 images, in batches of 64, and of 216 of them where some are set aside.
+@pytest.mark.parametrize(
+    ("epochs", "settings", "n_iter", "n_steps"),
+    [
+        (3, {}, 3, 12),
+        ((1, 10), {}, 3, 12),
+        ((1, 9), {"learning_rate_schedule": "cosine"}, 3, 12),
+        ((5, 10), {}, 5, 20),
+        ([2, 8], {}, 2, 8),
+        ((1, 13), {"batch_size": 240}, 13, 13),
+        ((1, 9), {"class_weight": {0: 0, 1: 0, 2: 0, 3: 0, 4: 0}}, 5, 10),
+        ((3, 1), {"early_stopping": True, "n_iter_no_change": np.inf}, 3, 12),
+    ],
+)
+def test_epochs_come_to_a_number_of_steps(scaled, epochs, settings, n_iter, n_steps):
+    X, y = (part[:240] for part in scaled)
+    cnn = KerasCNNClassifier(epochs=epochs, **{"batch_size": 64, **settings}, **SMALL).fit(X, y)
+    assert (cnn.n_iter_, cnn.n_steps_) == (n_iter, n_steps)
+    assert clone(cnn).epochs == epochs
+
+
+def test_steps_are_counted_on_and_on(scaled):
+    X, y = scaled[0][:96], scaled[1][:96]
+    settings = {"epochs": (1, 5), "batch_size": 32, "warm_start": True, **SMALL}
+    for schedule in ("constant", "cosine"):
+        cnn = KerasCNNClassifier(learning_rate_schedule=schedule, **settings)
+        assert cnn.fit(X, y).n_steps_ == 6
+        assert cnn.fit(X, y).n_steps_ == 12
+        cnn.partial_fit(X, y)
+        assert (cnn.n_iter_, cnn.n_steps_) == (5, 15)
+
+
+@pytest.mark.parametrize("epochs", [(0, 9), (1,), (1, 2, 3), (1, 2.5), ("a", 1), ()])
+def test_epochs_and_steps_are_two_integers(scaled, epochs):
+    with pytest.raises(ValueError, match=r"epochs must be an integer above 0, or two of them"):
+        KerasCNNClassifier(epochs=epochs, **SMALL).fit(*scaled)
 
 
 def test_contradictions_say_so(scaled):

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skfashion._base import Estimator
 from skfashion._callbacks import as_one_task
+from skfashion._pixel_scale import compare_scale
 from skfashion._validation import unchanged_on_error, validate_images
 from skfashion.neighbors._coordinates import batches
 from skfashion.neighbors._searches import make_search
@@ -208,6 +209,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
             (rows, y), self.image_shape_ = validate_images(
                 self, X, reset=True, y=y, multi_output=True, **search.checks
             )
+            self._compare_scale(rows, reset=True)
             check_classification_targets(y)
             self.outputs_2d_ = y.ndim == 2 and y.shape[1] > 1
             labels = y.T if self.outputs_2d_ else [column_or_1d(y, warn=True)]
@@ -347,6 +349,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
             rows, n_queries = None, self.n_samples_fit_
         else:
             rows, _ = validate_images(self, X, reset=False, **self._search.checks)
+            self._compare_scale(rows, reset=False)
             n_queries = rows.shape[0]
         if n_neighbors > self.n_samples_fit_ - (X is None):
             expected = (
@@ -358,6 +361,11 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
             )
         n_neighbors = int(n_neighbors)
         return (n_queries, n_neighbors), self._search.search(rows, n_neighbors, self.n_jobs)
+
+    def _compare_scale(self, rows, *, reset):
+        # The angle between images does not depend on their scale; distances are no pixels.
+        if not issparse(rows) and self.metric not in ("cosine", "correlation", "precomputed"):
+            compare_scale(self, rows, reset=reset)
 
     def _classes_of_outputs(self):
         return self.classes_ if self.outputs_2d_ else [self.classes_]

@@ -3,6 +3,9 @@
 import numpy as np
 from sklearn.base import clone
 
+from skfashion._pixel_scale import compare_range
+from skfashion.preprocessing import RandomErasing
+
 from ._keras import building, load_keras
 
 _MAX_SEED = np.iinfo(np.int32).max
@@ -66,6 +69,17 @@ def _step(augmenter):
     return lambda images: augmenter.augment(images), start
 
 
+def _compare_ranges(augmenter, largest_pixel):
+    if isinstance(augmenter, RandomErasing):
+        compare_range("fill_range of RandomErasing", augmenter.fill_range, largest_pixel)
+    if isinstance(augmenter, load_keras().layers.Layer):
+        for layer in augmenter._flatten_layers():
+            if hasattr(layer, "value_range"):
+                compare_range(
+                    f"value_range of {type(layer).__name__}", layer.value_range, largest_pixel
+                )
+
+
 class Augmentation:
     """What batches of training images pass through.
 
@@ -75,14 +89,21 @@ class Augmentation:
         As the user gave it; copied, and left as it is.
     flips : bool
         Whether to mirror half of the images first.
+    largest_pixel : float or None
+        Of the training images, where it is known.
 
     Raises
     ------
     ValueError
         If something in `augmenter` cannot augment.
+
+    Warns
+    -----
+    UserWarning
+        If something in `augmenter` is made for pixels of another range.
     """
 
-    def __init__(self, augmenter, flips):
+    def __init__(self, augmenter, flips, largest_pixel):
         if augmenter is None:
             augmenter = []
         elif not isinstance(augmenter, list | tuple):
@@ -90,6 +111,8 @@ class Augmentation:
         self._flips = flips
         self._random_state = None
         self._steps = [_step(one) for one in augmenter]
+        for one in augmenter:
+            _compare_ranges(one, largest_pixel)
 
     def start(self, random_state):
         """Begin an epoch, whose draws come from `random_state`, whatever came before."""

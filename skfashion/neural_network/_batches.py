@@ -2,12 +2,46 @@
 
 from contextlib import contextmanager
 from math import ceil, prod
+from numbers import Integral
 
 import numpy as np
 
 # About this many at a time, in whole batches, go through the augmenter: called on each batch, it
 # spends most of its time between the pixels.
 _PIXELS = 2**20
+
+
+def images_a_step(batch_size, n_images):
+    """Return the number of images in a batch, for the parameter `batch_size`."""
+    if batch_size == "auto":
+        return min(max(n_images // 32, 16), 256)
+    return batch_size
+
+
+def count_epochs(epochs, steps_an_epoch):
+    """Return the number of epochs, for the parameter `epochs`.
+
+    Parameters
+    ----------
+    epochs : int or tuple of int
+        That many, or ``(epochs, steps)`` at least.
+    steps_an_epoch : int
+        Number of batches.
+
+    Raises
+    ------
+    ValueError
+        If the tuple is not two integers above 0.
+    """
+    if isinstance(epochs, Integral):
+        return epochs
+    if len(epochs) != 2 or not all(isinstance(n, Integral) and n > 0 for n in epochs):
+        raise ValueError(
+            "epochs must be an integer above 0, or two of them, (epochs, steps), the least of "
+            f"both; got {epochs!r}."
+        )
+    least, steps = epochs
+    return max(least, ceil(steps / steps_an_epoch))
 
 
 class Batches:

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from skfashion import __version__
+from skfashion._callers import warn_user
 from skfashion._files import replacing, unfinished_files
 
 from ._engines import assign, values
 from ._fingerprint import fingerprint
-from ._interrupts import warn_user
 from ._keras import load_keras
 
 keras = load_keras()

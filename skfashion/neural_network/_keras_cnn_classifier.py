@@ -28,9 +28,11 @@ from sklearn.utils.validation import (
 
 from skfashion._base import Estimator
 from skfashion._callbacks import begin_fit, with_callbacks
+from skfashion._pixel_scale import compare_scale
 from skfashion._validation import infer_image_shape, unchanged_on_error, validate_images
 
 from ._architectures import ARCHITECTURES
+from ._batches import count_epochs, images_a_step
 from ._described import MayBePacked, pack
 from ._precision import PRECISIONS, choose_precision
 from ._targets import check_not_one_hot, encode, set_aside, weigh
@@ -91,8 +93,10 @@ class KerasCNNClassifier(
     batch_normalization : bool or None, default=None
         Whether to normalize batches before each activation.
 
-    epochs : int, default=20
-        Number of passes over the training images.
+    epochs : int or tuple of int, default=20
+        Number of passes over the training images; or ``(epochs, steps)``, both above 0: at least
+        so many passes, and so many more that the optimizer takes at least so many steps. Of few
+        images, as many steps need more passes.
 
     batch_size : int or "auto", default=128
         Number of images for one step of the optimizer. "auto": a 32nd part of the images, but at
@@ -254,6 +258,9 @@ class KerasCNNClassifier(
         Number of epochs done, those of earlier fits included under `warm_start` and
         :meth:`partial_fit`.
 
+    n_steps_ : int
+        Number of steps of the optimizer, one for each batch, in all these epochs.
+
     best_epoch_ : int
         Position in ``history_`` of the epoch whose weights were kept. With `early_stopping` only.
 
@@ -305,7 +312,7 @@ class KerasCNNClassifier(
         "dense_units": [Interval(Integral, 0, None, closed="left"), None],
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like", None],
         "batch_normalization": ["boolean", None],
-        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "epochs": [Interval(Integral, 1, None, closed="left"), tuple, list],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "optimizer": [str, HasMethods("get_config")],
         "learning_rate": [
@@ -440,11 +447,9 @@ class KerasCNNClassifier(
                 "checkpoint_dir needs random_state: without it, no two trainings are the same, so "
                 "that none can go on where another stopped. Set random_state, for example to 0."
             )
-        context = begin_fit(self, self.epochs)
+        context = begin_fit(self, self.epochs if isinstance(self.epochs, Integral) else None)
         told = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
         with unchanged_on_error(self):
-            if context is not None:
-                context.call_on_fit_task_begin(estimator=self, **told)
             go_on = self.warm_start and self._is_fitted()
             rows, y = self._validate_training(X, y, go_on)
             self._set_classes(np.unique(y), go_on)
@@ -459,10 +464,13 @@ class KerasCNNClassifier(
             if self.early_stopping and validation is None:
                 subset, held_out = set_aside(subset, data[1], self.validation_fraction, self._seed)
                 validation = (encoded, held_out)
-            n_steps = None
-            if self.learning_rate_schedule == "cosine":
-                n_steps = self.epochs * ceil(len(subset) / self._images_a_step(len(subset)))
-            optimizer = self._begin(n_steps, go_on)
+            steps_an_epoch = ceil(len(subset) / images_a_step(self.batch_size, len(subset)))
+            epochs = count_epochs(self.epochs, steps_an_epoch)
+            if context is not None:
+                context.max_subtasks = epochs
+                context.call_on_fit_task_begin(estimator=self, **told)
+            with_schedule = self.learning_rate_schedule == "cosine"
+            optimizer = self._begin(epochs * steps_an_epoch if with_schedule else None, go_on)
             self._check_average(optimizer, goes_on=self.warm_start)
             tasks = None
             if context is not None:
@@ -472,7 +480,7 @@ class KerasCNNClassifier(
             self._run(
                 (data, subset),
                 validation,
-                self.epochs,
+                epochs,
                 optimizer,
                 tasks=tasks,
                 folder=self.checkpoint_dir,
@@ -725,6 +733,7 @@ class KerasCNNClassifier(
 
         self._check_views()
         rows, _ = validate_images(self, X, reset=False)
+        compare_scale(self, rows, reset=False)
         outputs = np.empty((len(rows), n_outputs), dtype=self._dtype)
         with self._network.predicting() as model, running():
             network = part_of(model)
@@ -765,6 +774,7 @@ class KerasCNNClassifier(
         check_not_one_hot(y)
         (rows, y), image_shape = validate_images(self, X, y=y, reset=not go_on)
         check_classification_targets(y)
+        compare_scale(self, rows, reset=not go_on)
         if not go_on:
             self.image_shape_ = image_shape or infer_image_shape(self.n_features_in_)
             self._from_rows = image_shape is None
@@ -772,11 +782,6 @@ class KerasCNNClassifier(
             self._dtype = "float64" if self.precision_ == "float64" else "float32"
         self._check_views()
         return rows, y
-
-    def _images_a_step(self, n_images):
-        if self.batch_size == "auto":
-            return min(max(n_images // 32, 16), 256)
-        return self.batch_size
 
     def _check_views(self):
         # Before predictions too, as these two may have been set since training.
@@ -826,6 +831,7 @@ class KerasCNNClassifier(
         X, y, *sample_weight = validation_data
         try:
             rows, _ = validate_images(self, X, reset=False)
+            compare_scale(self, rows, reset=False)
             check_not_one_hot(y)
             y = column_or_1d(y)
             check_classification_targets(y)
@@ -912,7 +918,7 @@ class KerasCNNClassifier(
             precision=self.precision_,
         )
         self.history_ = {}
-        self.n_iter_ = 0
+        self.n_iter_ = self.n_steps_ = 0
 
     def _run(self, training, validation, epochs, optimizer, tasks=None, folder=None):
         """Train on `training`, a pair of (rows, codes, weights) and a subset of the rows."""
@@ -932,11 +938,11 @@ class KerasCNNClassifier(
                 subset,
                 image_shape=self.image_shape_,
                 dtype=self._dtype,
-                batch_size=self._images_a_step(len(training[1])),
+                batch_size=images_a_step(self.batch_size, len(training[1])),
                 **drawing,
             )
 
-        augment = Augmentation(self.augmenter, self._mirrored())
+        augment = Augmentation(self.augmenter, self._mirrored(), self._largest_pixel)
         path = None
         if folder is not None:
             path = checkpoint_path(
@@ -948,7 +954,7 @@ class KerasCNNClassifier(
                 callbacks=self.callbacks,
             )
         with self._network.training(optimizer, to_others=bool(self.callbacks)) as model:
-            history, best_epoch = train(
+            history, best_epoch, n_steps = train(
                 model,
                 batches(*training, augment=augment, seed=self._seed),
                 None if validation is None else batches(*validation),
@@ -964,6 +970,7 @@ class KerasCNNClassifier(
         for name, values in history.items():
             self.history_[name] = self.history_.get(name, []) + values
         self.n_iter_ = len(self.history_.get("loss", []))
+        self.n_steps_ += n_steps
         vars(self).pop("best_epoch_", None)
         if best_epoch is not None:
             self.best_epoch_ = best_epoch

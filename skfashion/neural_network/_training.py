@@ -5,8 +5,10 @@ from itertools import repeat
 
 import numpy as np
 
+from skfashion._callers import warn_user
+
 from ._batches import feed
-from ._interrupts import is_one_of_many, warn_user
+from ._interrupts import is_one_of_many
 from ._keras import building, load_keras, running
 from ._keras_callbacks import for_one_fit
 
@@ -75,6 +77,8 @@ def train(
         Of the epochs completed.
     best_epoch : int or None
         Counted from the first epoch ever; None without `patience`, or if no epoch was completed.
+    n_steps : int
+        Number of steps of the optimizer, those before a checkpoint included.
 
     Raises
     ------
@@ -105,6 +109,7 @@ def train(
     if tasks is not None:
         callbacks.append(tasks)
     last, first = done + epochs, done
+    steps_before = int(model.optimizer.iterations)
     checkpoint = None
     if path is not None:
         checkpoint = Checkpoint(path, recorder, best)
@@ -162,4 +167,5 @@ def train(
             "Training diverged: the network's weights are no longer finite, after losses of "
             f"{losses[-3:]}. Lower learning_rate, or scale the pixels first (PixelScaler)."
         )
-    return recorder.history, best.best_epoch if best is not None and losses else None
+    best_epoch = best.best_epoch if best is not None and losses else None
+    return recorder.history, best_epoch, int(model.optimizer.iterations) - steps_before

@@ -4,6 +4,7 @@ from sklearn.base import OneToOneFeatureMixin, TransformerMixin, _fit_context
 from skfashion._base import Estimator
 from skfashion._callbacks import as_one_task
 from skfashion._files import temporary_memmap
+from skfashion._pixel_scale import compare_range, compare_scale
 from skfashion._validation import (
     check_range,
     in_the_shape_given,
@@ -108,11 +109,19 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
         ValueError
             If pixels are not finite real numbers, or lie outside `pixel_range` while `clip` is
             False.
+
+        Warns
+        -----
+        UserWarning
+            If all pixels are less than a 64th of `pixel_range`, as where bytes were divided by 255
+            before.
         """
         with unchanged_on_error(self):
             low, high, *_ = self._check_params()
             rows, _ = validate_images(self, X, reset=True)
             self._check_pixels(rows, low, high)
+            compare_scale(self, rows, reset=True)
+            compare_range("pixel_range of PixelScaler", (low, high), self._largest_pixel)
         return self
 
     def transform(self, X):
@@ -133,10 +142,17 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
         ValueError
             If pixels are not finite real numbers, or lie outside `pixel_range` while `clip` is
             False.
+
+        Warns
+        -----
+        UserWarning
+            If the largest pixel is more than 64 times that of :meth:`fit`, or less than a 64th of
+            it, as where bytes were divided by 255 before.
         """
         low, high, feature_low, feature_high = self._check_params()
         rows, image_shape = validate_images(self, X, reset=False)
         self._check_pixels(rows, low, high)
+        compare_scale(self, rows, reset=False)
         scaled = self._empty_like(X, rows)
         for start in range(0, len(rows), _ROWS):
             part = scaled[start : start + _ROWS]

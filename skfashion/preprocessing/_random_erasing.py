@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import Interval
 
 from skfashion._base import Estimator
 from skfashion._callbacks import as_one_task
+from skfashion._pixel_scale import compare_range, largest_pixel
 from skfashion._validation import (
     asked_image_shape,
     check_range,
@@ -193,10 +194,16 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
         ValueError
             If a parameter is out of range, `image_shape` does not hold as many values as a row
             or differs from the shape of the images, or `fill_range` exceeds the type of `X`.
+
+        Warns
+        -----
+        UserWarning
+            If `fill_range` cannot be that of the pixels, as where bytes were divided by 255 before.
         """
         with unchanged_on_error(self):
             rows, found = validate_images(self, X, reset=True, dtype=_DTYPES)
             self._check_ranges(rows.dtype)
+            compare_range("fill_range of RandomErasing", self.fill_range, largest_pixel(rows))
             self.image_shape_ = self._image_shape(rows, found)
         return self
 
