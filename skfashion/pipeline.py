@@ -64,6 +64,9 @@ def make_cnn_pipeline(
         bfloat16 instructions, its 60,000 training images take 2, 10 and 99 minutes, and the
         accuracy on its test images is 0.937, 0.948 and 0.956. None: "fast", or with an
         `architecture` the defaults of :class:`~skfashion.neural_network.KerasCNNClassifier`.
+        Fewer images are gone through more often, so that the optimizer takes enough steps: a
+        preset's `epochs` are ``(epochs, steps)``, at least so many of both; the fitted network has
+        ``n_iter_`` and ``n_steps_``. ``epochs=...`` sets another number.
 
     architecture : str, callable or None, default=None
         A network of one's own choice, as in :class:`~skfashion.neural_network.KerasCNNClassifier`.

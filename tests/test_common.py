@@ -56,7 +56,7 @@ ESTIMATORS = {
     KerasCNNClassifier("residual"): NORMALIZATION,
     # With fewer and smaller layers, and fewer epochs: more of the same take minutes.
     **{
-        make_cnn_pipeline(preset, depth=1, filters=(8, 16), epochs=min(settings["epochs"], 10))[
+        make_cnn_pipeline(preset, depth=1, filters=(8, 16), epochs=min(settings["epochs"][0], 10))[
             "cnn"
         ]: NORMALIZATION
         for preset, settings in PRESETS.items()

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from math import ceil
 
 import joblib
 import numpy as np
@@ -33,6 +34,7 @@ from skfashion import (
     make_cnn_pipeline,
     make_knn_pipeline,
 )
+from skfashion.neural_network._batches import count_epochs, images_a_step
 
 
 @pytest.fixture
@@ -123,6 +125,25 @@ def test_presets():
         make_cnn_pipeline("fast", architecture="three_conv")
     with pytest.raises(ValueError, match="pass one of random_erasing and augmenter only"):
         make_cnn_pipeline(random_erasing=0.1, augmenter=None)
+
+
+@pytest.mark.parametrize("preset", [None, "fast", "balanced", "best"])
+def test_presets_take_enough_steps_where_images_are_few(preset):
+    cnn = make_cnn_pipeline(preset)["cnn"]
+    n_photographs = 3068  # as in the data set of clothing photographs, from which 32 steps make one
+    steps_an_epoch = ceil(n_photographs / images_a_step(cnn.batch_size, n_photographs))
+    assert count_epochs(cnn.epochs, steps_an_epoch) >= 25
+    of_fashion_mnist = ceil(60_000 / images_a_step(cnn.batch_size, 60_000))
+    assert count_epochs(cnn.epochs, of_fashion_mnist) == cnn.epochs[0]
+
+
+def test_a_fitted_preset_tells_how_many_steps_it_took(clothes):
+    X, y = (part[:96] for part in clothes)
+    cnn = make_cnn_pipeline(filters=(2,), random_state=0).fit(X, y)["cnn"]
+    assert cnn.n_steps_ >= cnn.epochs[1]
+    assert cnn.n_iter_ == len(cnn.history_["loss"]) == cnn.n_steps_ // 6
+    asked = make_cnn_pipeline(filters=(2,), epochs=2, random_state=0).fit(X, y)["cnn"]
+    assert (asked.n_iter_, asked.n_steps_) == (2, 12)
 
 
 def test_the_default_pipeline_learns(clothes):
