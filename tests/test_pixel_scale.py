@@ -28,12 +28,6 @@ def messages(call, *args, **kwargs):
     return [str(warning.message) for warning in caught]
 
 
-@pytest.fixture
-def scaled(clothes):
-    X, y = clothes
-    return (X / 255).astype(np.float32), y
-
-
 ESTIMATORS = {
     "cnn pipeline": lambda: make_cnn_pipeline(**SMALL),
     "knn pipeline": make_knn_pipeline,

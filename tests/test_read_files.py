@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from skfashion.datasets import read_fashion_csv, read_idx
+from skfashion.datasets import fetch_fashion_mnist, read_fashion_csv, read_idx
 
 # The function-scoped tmp_path is shared by the examples; each overwrites the file of the last.
 shared_folder = settings(
@@ -246,7 +246,15 @@ def test_csv_of_full_width_read_in_parts_and_compressed(tmp_path, monkeypatch):
         ("label,pixel1\n-1,2\n", r"0\.\.9 in column 'label', row 1, found '-1'"),
         ("label,pixel1,pixel2\n1,2,3\n1,2\n", "column 'pixel2', row 2, found no value"),
         ("label,pixel1\n1,2\n1,2,3\n", "Expected 2 fields in line 3, saw 3"),
-        ("label,pixel1\n1,2,3\n1,2,3\n", "expected 2 values in each row.*found 3 in row 1"),
+        # pandas would make an index of the labels: one in steps of the same size, as a range.
+        ("label,pixel1\n1,2,3\n1,2,3\n", "Expected 2 fields in line 2, saw 3"),
+        ("label,pixel1,pixel2\n0,1,2,3\n1,2,3,4\n", "Expected 3 fields in line 2, saw 4"),
+        ("label,pixel1,pixel2\n\n5,1,2,3\n7,2,3,4\n", "Expected 3 fields in line 3, saw 4"),
+        ("label,pixel1\n1,2,\n1,2,\n", "Expected 2 fields in line 2, saw 3"),
+        ("pixel1,label\n5,1,2\n6,1,2\n", "Expected 2 fields in line 2, saw 3"),
+        (",label,pixel1\n0,1,2\n", r"found 'Unnamed: 0'.*to_csv\(index=False\)"),
+        ("pixel1,label,pixel2\n0,1,2\n", "expected column 1 to be 'label', found 'pixel1'"),
+        ("pixel1,pixel3,label\n0,1,2\n", "expected column 2 to be 'pixel2', found 'pixel3'"),
         ('label,pixel1\n1,"2\n', "cannot read"),
     ],
 )
@@ -264,6 +272,19 @@ def test_csv_that_is_no_text_or_not_compressed_as_named(tmp_path, name):
     with pytest.raises(ValueError, match=r"cannot read.*Check") as raised:
         read_fashion_csv(path)
     assert str(path) in str(raised.value)
+
+
+@pytest.mark.real_data
+def test_csv_of_a_fetched_frame_reads_back(tmp_path, real_fashion_mnist):
+    bunch = fetch_fashion_mnist(subset="test", as_frame=True)
+    frame = bunch.frame.iloc[:30]
+    frame.to_csv(tmp_path / "test.csv", index=False)
+    X, y = read_fashion_csv(tmp_path / "test.csv")
+    np.testing.assert_array_equal(X, bunch.data.iloc[:30])
+    np.testing.assert_array_equal(y, bunch.target.iloc[:30])
+    frame.to_csv(tmp_path / "index.csv")
+    with pytest.raises(ValueError, match=r"to_csv\(index=False\)"):
+        read_fashion_csv(tmp_path / "index.csv")
 
 
 def test_csv_whole_numbers_may_have_a_decimal_point(tmp_path):

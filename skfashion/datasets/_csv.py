@@ -22,6 +22,9 @@ _ROWS_AT_ONCE = 10_000
 def read_fashion_csv(path):
     r"""Read a CSV file with the columns ``label,pixel1,...,pixelN``, one row an image.
 
+    The label may come last, as ``fetch_fashion_mnist(as_frame=True).frame.to_csv(index=False)``
+    writes it.
+
     Parameters
     ----------
     path : str or path-like
@@ -77,7 +80,7 @@ def read_fashion_csv(path):
     path = Path(path)
     pixels, labels = [], []
     for frame in _frames(path):
-        _check_columns(frame, path)
+        _check_columns(list(frame.columns), path)
         labels.append(_whole_numbers(frame[[_LABEL]], _MAX_LABEL, np.int64, path))
         pixels.append(_whole_numbers(frame.drop(columns=_LABEL), _MAX_PIXEL, np.uint8, path))
     if not sum(map(len, pixels)):
@@ -92,10 +95,14 @@ def _frames(path):
     """Yield the file some rows at a time, in terms of one exception where it cannot be read."""
     import pandas as pd
 
+    # absolute: pandas would take "http://..." to be an order to download.
+    path = path.absolute()
     try:
-        # absolute: pandas would take "http://..." to be an order to download. low_memory=False:
-        # one type per column; otherwise pandas warns where it guesses twice.
-        with pd.read_csv(path.absolute(), chunksize=_ROWS_AT_ONCE, low_memory=False) as frames:
+        # Of a first row that is longer than the header, pandas makes an index of what comes first,
+        # labels too. Without a header, it refuses all that is longer than the first line.
+        pd.read_csv(path, header=None, nrows=2, dtype=str)
+        # low_memory=False: one type per column; otherwise pandas warns where it guesses twice.
+        with pd.read_csv(path, chunksize=_ROWS_AT_ONCE, low_memory=False) as frames:
             yield from frames
     except (
         ValueError,  # of which pandas' EmptyDataError and ParserError are, and UnicodeDecodeError
@@ -116,25 +123,19 @@ def _frames(path):
         ) from error
 
 
-def _check_columns(frame, path):
-    import pandas as pd
-
-    found = list(frame.columns)
+def _check_columns(found, path):
     n_pixels = max(len(found) - 1, 1)
-    expected = [_LABEL, *(f"pixel{i}" for i in range(1, n_pixels + 1))]
+    pixels = [f"pixel{i}" for i in range(1, n_pixels + 1)]
+    is_last = found[-1] == _LABEL and found[0] == pixels[0]
+    expected = [*pixels, _LABEL] if is_last else [_LABEL, *pixels]
     for number, (name, there) in enumerate(zip_longest(expected, found), start=1):
         if there != name:
+            index = " An index of pandas is left out by to_csv(index=False)."
             raise ValueError(
                 f"{path}: expected column {number} to be {name!r}, found {there!r}. The first line "
-                "must read label,pixel1,pixel2,... without gaps and in this order; add or mend it."
+                "must read label,pixel1,pixel2,... without gaps and in this order, with the label "
+                "first or last; add or mend it." + (index if there == "Unnamed: 0" else "")
             )
-    # pandas makes an index of what the first row has more than the header.
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise ValueError(
-            f"{path}: expected {len(found)} values in each row, as many as the header has columns, "
-            f"found {len(found) + frame.index.nlevels} in row 1. Remove the values that have no "
-            "column, or a comma at the end of the line."
-        )
 
 
 def _whole_numbers(frame, high, dtype, path):
