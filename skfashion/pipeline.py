@@ -12,6 +12,7 @@ from skfashion.neighbors import VectorizedKNNClassifier
 from skfashion.neural_network import KerasCNNClassifier
 from skfashion.neural_network._presets import PRESETS, erasing_of_scaled, preset_settings
 from skfashion.preprocessing import ImageLoader, ImageReshaper, PixelScaler
+from skfashion.preprocessing._file_memory import FileMemory
 
 __all__ = ["export_onnx", "make_cnn_pipeline", "make_knn_pipeline"]
 
@@ -34,6 +35,10 @@ def _loader(from_files, image_shape=None):
     if not from_files:
         return []
     return [("loader", ImageLoader() if image_shape is None else ImageLoader(image_shape))]
+
+
+def _memory(memory, from_files):
+    return FileMemory(memory) if from_files and memory is not None else memory
 
 
 @validate_params(
@@ -92,6 +97,7 @@ def make_cnn_pipeline(
 
     memory : str, joblib.Memory or None, default=None
         Where :class:`~sklearn.pipeline.Pipeline` caches the steps before the last, if anywhere.
+        Files that have changed since, by their size or time of change, are read again.
 
     **cnn_parameters
         Other parameters of :class:`~skfashion.neural_network.KerasCNNClassifier`, instead of
@@ -142,7 +148,7 @@ def make_cnn_pipeline(
             ("reshaper", reshaper),
             ("cnn", KerasCNNClassifier(**{**settings, **cnn_parameters})),
         ],
-        memory=memory,
+        memory=_memory(memory, from_files),
     )
 
 
@@ -160,6 +166,7 @@ def make_knn_pipeline(*, from_files=False, memory=None, **knn_parameters):
 
     memory : str, joblib.Memory or None, default=None
         Where :class:`~sklearn.pipeline.Pipeline` caches the steps before the last, if anywhere.
+        Files that have changed since, by their size or time of change, are read again.
 
     **knn_parameters
         All parameters of :class:`~skfashion.neighbors.VectorizedKNNClassifier`.
@@ -194,5 +201,5 @@ def make_knn_pipeline(*, from_files=False, memory=None, **knn_parameters):
             ("root", FunctionTransformer(np.sqrt, feature_names_out="one-to-one")),
             ("knn", VectorizedKNNClassifier(**knn_parameters)),
         ],
-        memory=memory,
+        memory=_memory(memory, from_files),
     )

@@ -1,8 +1,11 @@
 """The pipeline inside scikit-learn's tools."""
 
+import io
 import pickle
 import re
+import shutil
 from math import ceil
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -24,13 +27,14 @@ from sklearn.model_selection import (
     cross_val_score,
     cross_validate,
 )
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from skfashion import (
     ImageLoader,
     ImageReshaper,
     KerasCNNClassifier,
     PixelScaler,
+    VectorizedKNNClassifier,
     make_cnn_pipeline,
     make_knn_pipeline,
 )
@@ -285,6 +289,74 @@ def test_what_the_factories_build_for_files():
     for factory in (make_cnn_pipeline, make_knn_pipeline):
         with pytest.raises(ValueError, match="'from_files' parameter"):
             factory(from_files="yes")
+
+
+def _replaced(paths, order):
+    contents = [Path(path).read_bytes() for path in paths]
+    for path, number in zip(paths, order, strict=True):
+        Path(path).write_bytes(contents[number])
+
+
+# Whoever has made the pipeline, and however it was copied.
+@pytest.mark.parametrize(
+    ("make", "is_kept"),
+    [
+        (lambda memory: make_knn_pipeline(from_files=True, memory=memory), True),
+        (
+            lambda memory: make_knn_pipeline(
+                from_files=True, memory=joblib.Memory(memory, verbose=0)
+            ),
+            True,
+        ),
+        (lambda memory: clone(make_knn_pipeline(from_files=True, memory=memory)), True),
+        (lambda memory: make_knn_pipeline(from_files=True).set_params(memory=memory), False),
+        (
+            lambda memory: make_pipeline(
+                ImageLoader(), PixelScaler(), VectorizedKNNClassifier(), memory=memory
+            ),
+            False,
+        ),
+    ],
+)
+def test_memory_does_not_answer_from_files_that_were_replaced(
+    photographs, tmp_path, monkeypatch, make, is_kept
+):
+    paths = [shutil.copy(path, tmp_path) for path in photographs[0][:20]]
+    y = photographs[1][:20]
+    read = []
+    transform = ImageLoader.transform
+    monkeypatch.setattr(
+        ImageLoader, "transform", lambda self, X: read.extend(X) or transform(self, X)
+    )
+
+    def fitted():
+        read.clear()
+        rows = make(str(tmp_path / "memory")).fit(paths, y)[-1]._search.rows.copy()
+        return rows, len(read)
+
+    before, n_read = fitted()
+    assert n_read == 20
+    again, n_read = fitted()
+    assert_array_equal(again, before)
+    assert n_read == (0 if is_kept else 20)
+    _replaced(paths, [*range(1, 20), 0])
+    assert_array_equal(fitted()[0], np.roll(before, -1, axis=0))
+
+
+def test_memory_refuses_open_files_and_knows_files_in_memory(photographs, tmp_path):
+    contents = [Path(path).read_bytes() for path in photographs[0][:6]]
+    y = photographs[1][:6]
+    pipeline = make_knn_pipeline(from_files=True, n_neighbors=1, memory=str(tmp_path))
+    refused = pytest.raises(ValueError, match=r"X\[1\] is an open file.* pass its path")
+    with open(photographs[0][0], "rb") as file, refused:
+        pipeline.fit([photographs[0][0], file], y[:2])
+    for order in (slice(None), slice(None, None, -1)):
+        rows = pipeline.fit([io.BytesIO(content) for content in contents[order]], y)[-1]
+        assert_array_equal(rows.kneighbors(return_distance=False).shape, (6, 1))
+        loaded = pipeline[:-1].transform([io.BytesIO(content) for content in contents[order]])
+        assert_array_equal(rows._search.rows, loaded.reshape(6, -1))
+    with pytest.raises(FileNotFoundError, match=r"X\[1\] .*none\.png"):
+        pipeline.fit([photographs[0][0], tmp_path / "none.png"], y[:2])
 
 
 def test_a_network_learns_from_files(photographs):

@@ -1,5 +1,6 @@
 from math import ceil
 from numbers import Integral, Real
+from uuid import uuid4
 
 import numpy as np
 from scipy.ndimage import correlate
@@ -115,7 +116,10 @@ class ImageLoader(TransformerMixin, Estimator):
 
     Photographs are turned upright as their EXIF data tells. Of an animation, the first frame is
     taken. Files are read one at a time. Nothing is learned, so that :meth:`transform` needs no
-    fit. Needs Pillow: ``pip install "skfashion[images]"``.
+    fit. :class:`~sklearn.pipeline.Pipeline` with `memory` reads again in each fit, unless
+    :func:`~skfashion.pipeline.make_cnn_pipeline` or :func:`~skfashion.pipeline.make_knn_pipeline`
+    has made it, which tell whether a file has changed. Needs Pillow:
+    ``pip install "skfashion[images]"``.
 
     Examples
     --------
@@ -252,6 +256,13 @@ class ImageLoader(TransformerMixin, Estimator):
                 f"got {self.image_shape!r}."
             )
         return shape
+
+    def __sklearn_clone__(self):
+        # Pipelines with `memory` clone before they cache, and joblib knows a photograph by its
+        # path: it must not take one that was replaced for the one before. See FileMemory.
+        cloned = super().__sklearn_clone__()
+        cloned._cached_as = uuid4().hex
+        return cloned
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

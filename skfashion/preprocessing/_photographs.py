@@ -41,7 +41,7 @@ def load_pillow():
 
 def list_of_photographs(X):
     """Return the photographs in `X` one by one, or raise a ValueError if `X` is no list of them."""
-    if _is_path(X) or hasattr(X, "read") or isinstance(X, load_pillow().Image):
+    if is_path(X) or hasattr(X, "read") or isinstance(X, load_pillow().Image):
         raise ValueError(
             f"Expected a list of images, got one ({type(X).__name__}): wrap it in a list, [X]."
         )
@@ -96,7 +96,7 @@ def read_rgb(item, position, *, canvas, max_pixels):
     if isinstance(item, load_pillow().Image):
         _check_size(item.size, max_pixels, name)
         return _as_rgb(item, canvas, name)
-    if not (_is_path(item) or hasattr(item, "read")):
+    if not (is_path(item) or hasattr(item, "read")):
         hint = _HINTS.get(type(item), "")
         raise ValueError(f"{name}: expected {_ORIGIN}; got {type(item).__name__}.{hint}")
     with _opened(item, name) as file:
@@ -107,19 +107,19 @@ def read_rgb(item, position, *, canvas, max_pixels):
             return _as_rgb(image, canvas, name)
 
 
-def _is_path(item):
+def is_path(item):
     return isinstance(item, str | os.PathLike)
 
 
 def _name(item, position):
-    file = item if _is_path(item) else getattr(item, "name", getattr(item, "filename", None))
-    is_known = _is_path(item) or (_is_path(file) and file)  # "" of an image that has no file
+    file = item if is_path(item) else getattr(item, "name", getattr(item, "filename", None))
+    is_known = is_path(item) or (is_path(file) and file)  # "" of an image that has no file
     return f"X[{position}] ({os.fspath(file)!r})" if is_known else f"X[{position}]"
 
 
 @contextmanager
 def _opened(item, name):
-    if not _is_path(item):
+    if not is_path(item):
         yield io.BytesIO(_rest_of(item, name))
         return
     if "://" in os.fsdecode(item):
