@@ -11,6 +11,7 @@ from skfashion._base import Estimator
 from skfashion._callbacks import as_one_task
 from skfashion._validation import parse_image_shape
 
+from ._background import box_of_object, fit_background, without_frame
 from ._photographs import list_of_photographs, load_pillow, read_rgb
 
 # A photograph is averaged down to so many times the image, before its edges are trimmed.
@@ -18,6 +19,8 @@ _WORKING_SIZE = 16
 # The data set was subsampled from thumbnails of 51 x 73 pixels.
 _THUMBNAIL_SIZE = 73 / 28
 _GRAY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as Pillow's
+# Deviations of the background, up to which a pixel is as black as it.
+_CORE = 1.5
 
 
 def _sharpening_kernel():
@@ -28,20 +31,6 @@ def _sharpening_kernel():
 
 
 _SHARPENING = _sharpening_kernel()
-
-
-def _color_of_border(pixels):
-    edges = pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]
-    return np.median(np.concatenate(edges), axis=0).astype(np.float32)
-
-
-def _box_of_object(photograph, color, tolerance):
-    """Return (left, top, right, bottom) of what differs from a colour, or None."""
-    from PIL import Image, ImageChops
-
-    plain = Image.new("RGB", photograph.size, tuple(int(level) for level in np.rint(color)))
-    differs = [int(level > 255 * tolerance) for level in range(256)]
-    return ImageChops.difference(photograph, plain).point(differs * 3).getbbox()
 
 
 def _subsample(image, height, width):
@@ -57,12 +46,10 @@ def _subsample(image, height, width):
     return image.resize(thumbnail, Resampling.BOX).resize(size, Resampling.NEAREST)
 
 
-def _from_background(pixels, color, is_dark):
-    """Return how far pixels are from the background, from 0 (all of it and beyond) to 255."""
-    if is_dark:
-        pixels, color = 255 - pixels, 255 - color
-    share = np.divide(pixels, color, out=np.ones_like(pixels), where=color > 0)
-    return 255 * (1 - np.minimum(share, 1))
+def _from_background(pixels, colors, noise):
+    """Return how far pixels are from the background, from 0 to 255, as far as one can be."""
+    apart = np.maximum(np.abs(pixels - colors) - _CORE * noise, 0)
+    return 255 * apart / np.maximum(colors, 255 - colors)
 
 
 class ImageLoader(TransformerMixin, Estimator):
@@ -229,16 +216,17 @@ class ImageLoader(TransformerMixin, Estimator):
         """Draw a photograph into the middle of a black image."""
         height, width = image.shape[:2]
         factor = max(1, max(photograph.size) // (_WORKING_SIZE * max(height, width)))
-        photograph = photograph.reduce(factor)
-        color = _color_of_border(np.asarray(photograph))
+        photograph = without_frame(photograph.reduce(factor))
+        background = fit_background(photograph)
+        box = 0, 0, *photograph.size
         if self.trim is not None:
-            box = _box_of_object(photograph, color, self.trim)
+            box = box_of_object(photograph, background, 255 * self.trim)
             if box is None:  # all of it is background
                 return
-            photograph = photograph.crop(box)
-        is_dark = color @ _GRAY < 127.5 if self.background == "auto" else self.background == "dark"
-        pixels = np.asarray(_subsample(photograph, height, width), dtype=np.float32)
-        pixels = _from_background(pixels, color, is_dark)
+        pixels = np.asarray(_subsample(photograph.crop(box), height, width), dtype=np.float32)
+        part = np.divide(box, 2 * photograph.size)
+        colors = background.colors(*pixels.shape[1::-1], part)
+        pixels = _from_background(pixels, colors, background.noise)
         if self.sharpen:
             pixels = correlate(pixels, _SHARPENING, mode="nearest").clip(0, 255)
         if image.shape[2:] != (3,):

@@ -1,0 +1,199 @@
+"""The plain background of a photograph, and what stands out from it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil
+
+import numpy as np
+
+_COARSE = 128  # pixels on the longer side, of which the background is learned
+_ROUNDS = 4  # of the fit, each without the pixels that the one before is far from
+_DEVIATION = 1.4826  # of a normal distribution, as a multiple of its median absolute value
+_BETTER = 0.7  # times the noise: what the fit of uneven light must come to
+_PLAIN = 1  # deviation of what is noise of the camera at most
+_MOST_NOISE = 20  # of a background with a pattern: more would hide the object too
+_CLEAR = 2  # deviations of the background, beyond which a pixel may be of the object
+_SPECK = 1 / 200  # of a row or column, which is too little to be of the object
+_PART = 1 / 10  # the same before a pattern, of the row or column with the most
+_FRAME = 1 / 50  # of the shorter side: how thick a frame around a photograph may be
+_FRAME_TOLERANCE = 25  # levels
+
+
+@dataclass(frozen=True)
+class Background:
+    """The colour of a plain background at each place, and how far pixels are from it.
+
+    Parameters
+    ----------
+    coefficients : ndarray of shape (6, 3)
+        Of the polynomial of order 2 that each channel is of x and y, which go from -1 to 1.
+    noise : float
+        Standard deviation of the pixels around it.
+    """
+
+    coefficients: np.ndarray
+    noise: float
+
+    @cached_property
+    def is_even(self):
+        """Whether it is of one colour, but for what noise a camera has."""
+        return self.noise <= _PLAIN and not self.coefficients[1:].any()
+
+    def colors(self, width, height, box=(0, 0, 1, 1)):
+        """Return the colours at evenly spread places.
+
+        Parameters
+        ----------
+        width, height : int
+            How many places.
+        box : tuple of four numbers
+            Left, top, right and bottom of the part that they are in, from 0 to 1.
+
+        Returns
+        -------
+        ndarray of shape (height, width, 3)
+        """
+        left, top, right, bottom = box
+        x = left + (right - left) * (np.arange(width) + 0.5) / width
+        y = top + (bottom - top) * (np.arange(height) + 0.5) / height
+        terms = _terms(*np.meshgrid(2 * x - 1, 2 * y - 1))
+        return (terms @ self.coefficients).clip(0, 255).astype(np.float32)
+
+
+def _terms(x, y):
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
+
+
+def _step(photograph):
+    return max(1, max(photograph.size) // _COARSE)
+
+
+def _share_near(colors, color):
+    return np.mean(np.abs(colors - color).max(axis=-1) <= _FRAME_TOLERANCE)
+
+
+def _ring(photograph, depth):
+    """Return the colours of all pixels that far from the border."""
+    right, bottom = photograph.width - depth, photograph.height - depth
+    lines = [
+        (depth, depth, right, depth + 1),
+        (depth, bottom - 1, right, bottom),
+        (depth, depth, depth + 1, bottom),
+        (right - 1, depth, right, bottom),
+    ]
+    parts = [np.asarray(photograph.crop(line)).reshape(-1, 3) for line in lines]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def without_frame(photograph):
+    """Return a photograph without the thin, plain frame around it, if it has one."""
+    shorter = min(photograph.size)
+    if shorter < 1 / _FRAME:
+        return photograph
+    depth = ceil(shorter * _FRAME)
+    frame, within = _ring(photograph, 0), _ring(photograph, depth)
+    color, ground = np.median(frame, axis=0), np.median(within, axis=0)
+    if (
+        np.abs(color - ground).max() <= _FRAME_TOLERANCE
+        or _share_near(frame, color) < 0.9
+        or _share_near(within, ground) < 0.75
+    ):
+        return photograph
+    inner = photograph.crop((depth, depth, photograph.width - depth, photograph.height - depth))
+    # Where nothing is in it, the frame is the background of an object that fills the photograph.
+    is_empty = _share_near(np.asarray(inner, dtype=np.float32), ground) > 1 - _SPECK
+    return photograph if is_empty else inner
+
+
+def fit_background(photograph):
+    """Fit the background to the border of a photograph.
+
+    Parameters
+    ----------
+    photograph : PIL.Image.Image
+        Of mode "RGB".
+
+    Returns
+    -------
+    Background
+    """
+    pixels = np.asarray(photograph.reduce(_step(photograph)))
+    height, width = pixels.shape[:2]
+    is_border = np.ones((height, width), dtype=bool)
+    is_border[1:-1, 1:-1] = False
+    i, j = np.nonzero(is_border)
+    colors = pixels[i, j].astype(np.float32)
+    even = np.zeros((6, 3))
+    even[0] = np.median(colors, axis=0)
+    apart = np.abs(colors - even[0])
+    noise = _noise(apart)
+    if noise > _PLAIN:
+        terms = _terms((2 * j + 1) / width - 1, (2 * i + 1) / height - 1)
+        for _ in range(_ROUNDS):
+            apart = apart.max(axis=1)
+            near = apart <= 2 * _DEVIATION * np.median(apart) + 1
+            uneven = _least_squares(terms[near], colors[near])
+            apart = np.abs(colors - terms @ uneven)
+        # A polynomial fits anything a little better, as an object that touches the border.
+        if _noise(apart) < _BETTER * noise:
+            return Background(uneven, min(_noise(apart), _MOST_NOISE))
+    return Background(even, min(noise, _MOST_NOISE))
+
+
+def _least_squares(terms, colors):
+    # By the normal equations, several times as fast; few terms within [-1, 1] lose no digit needed.
+    return np.linalg.lstsq(terms.T @ terms, terms.T @ colors, rcond=None)[0]
+
+
+def _noise(apart):
+    return float(_DEVIATION * np.median(apart, axis=0).max())
+
+
+def box_of_object(photograph, background, tolerance):
+    """Return (left, top, right, bottom) of what differs from the background, or None.
+
+    Parameters
+    ----------
+    photograph : PIL.Image.Image
+        Of mode "RGB".
+    background : Background
+        Its background.
+    tolerance : float
+        Levels by which the background may differ from itself in a channel.
+
+    Returns
+    -------
+    tuple of four int or None
+    """
+    # An even background is trimmed to the pixel; on others, noise and patterns are averaged out.
+    step = 1 if background.is_even else _step(photograph)
+    apart = _distances(photograph.reduce(step), background)
+    differs = apart > max(tolerance, _CLEAR * background.noise)
+    (left, right), (top, bottom) = (
+        _ends(np.count_nonzero(differs, axis=axis) / differs.shape[axis], background.is_even)
+        for axis in (0, 1)
+    )
+    if left == right or top == bottom:
+        return None
+    width, height = photograph.size
+    return left * step, top * step, min(right * step, width), min(bottom * step, height)
+
+
+def _distances(photograph, background):
+    """Return the distance of each pixel from the background, in the channel where it is largest."""
+    if not background.is_even:
+        colors = background.colors(*photograph.size)
+        return np.abs(np.asarray(photograph) - colors).max(axis=2)
+    from PIL import Image, ImageChops  # several times as fast
+
+    color = np.rint(background.coefficients[0]).astype(int)
+    plain = Image.new("RGB", photograph.size, tuple(color.tolist()))
+    red, green, blue = ImageChops.difference(photograph, plain).split()
+    return np.asarray(ImageChops.lighter(ImageChops.lighter(red, green), blue))
+
+
+def _ends(shares, is_even):
+    """Return where the object begins and ends, by the share of each row or column that differs."""
+    least = _SPECK if is_even else max(_SPECK, _PART * shares.max())
+    (found,) = np.nonzero(shares > least)
+    return (int(found[0]), int(found[-1]) + 1) if len(found) else (0, 0)
