@@ -10,6 +10,7 @@ from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import validate_data
 
 _ANY_NUMBER = Interval(Real, None, None, closed="neither")
+SIDE = Interval(Integral, 1, None, closed="left")  # of a square image, as a parameter image_shape
 
 
 def check_range(name, bounds, *, within=_ANY_NUMBER, may_be_one_number=False):
@@ -66,13 +67,18 @@ def infer_image_shape(n_features):
     return (side, side, 1) if side * side == n_features else (1, n_features, 1)
 
 
+def _is_side(number):
+    return isinstance(number, Integral) and not isinstance(number, bool) and number > 0
+
+
 def parse_image_shape(image_shape):
     """Return the parameter `image_shape`, with or without channels, as a tuple of int.
 
     Parameters
     ----------
-    image_shape : tuple of int
-        ``(height, width)`` or ``(height, width, channels)``, as the user gave it.
+    image_shape : int or tuple of int
+        ``(height, width)`` or ``(height, width, channels)``, or the side of a square, as the user
+        gave it.
 
     Returns
     -------
@@ -83,11 +89,11 @@ def parse_image_shape(image_shape):
     ValueError
         If it is no such shape.
     """
-    shape = tuple(image_shape)
-    if len(shape) not in (2, 3) or not all(isinstance(n, Integral) and n > 0 for n in shape):
+    shape = tuple(image_shape) if isinstance(image_shape, tuple | list) else (image_shape,) * 2
+    if len(shape) not in (2, 3) or not all(map(_is_side, shape)):
         raise ValueError(
-            "image_shape must be (height, width) or (height, width, channels), all of them "
-            f"integers above 0, got {image_shape!r}."
+            "image_shape must be the side of a square, (height, width) or (height, width, "
+            f"channels), all of them integers above 0, got {image_shape!r}."
         )
     return tuple(int(n) for n in shape)
 
@@ -97,8 +103,8 @@ def asked_image_shape(image_shape, n_features):
 
     Parameters
     ----------
-    image_shape : tuple of int
-        ``(height, width)`` or ``(height, width, channels)``, as the user gave it.
+    image_shape : int or tuple of int
+        As :func:`parse_image_shape` takes it.
     n_features : int
         Number of values in an image.
 

@@ -65,8 +65,9 @@ def pick_images(X, chosen, image_shape=None, *, name="X"):
         Rows of pixels, or images.
     chosen : slice or array-like of int
         Positions of those to take; only they are checked.
-    image_shape : tuple of int or None, default=None
-        ``(height, width)`` or ``(height, width, channels)`` of the images in rows.
+    image_shape : int, tuple of int or None, default=None
+        ``(height, width)`` or ``(height, width, channels)`` of the images in rows; an int is both
+        height and width.
     name : str, default="X"
         Of `X`, for errors.
 
@@ -94,8 +95,6 @@ def pick_images(X, chosen, image_shape=None, *, name="X"):
             f"width) or (height, width, channels); or, if {name} is one image, X[numpy.newaxis]."
         )
     if image_shape is not None:
-        if not isinstance(image_shape, tuple | list):
-            raise ValueError(f"image_shape must be a tuple, got {image_shape!r}.")
         shape = asked_image_shape(image_shape, rows.shape[1])
         if found not in (None, shape):
             raise ValueError(

@@ -113,9 +113,9 @@ class ConfusedPairsDisplay:
             At most so many pairs are drawn.
         n_images : int, default=6
             At most so many images are drawn of each direction of a pair, the first ones in `X`.
-        image_shape : tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None:
-            square gray ones.
+        image_shape : int, tuple of int or None, default=None
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels; an int
+            is both height and width. None: square gray ones.
         cmap : str or matplotlib.colors.Colormap, default="gray"
             Colours of gray images.
         ax : matplotlib.axes.Axes, default=None
@@ -184,9 +184,9 @@ class ConfusedPairsDisplay:
             At most so many pairs are drawn.
         n_images : int, default=6
             At most so many images are drawn of each direction of a pair, the first ones in `X`.
-        image_shape : tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None:
-            square gray ones.
+        image_shape : int, tuple of int or None, default=None
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels; an int
+            is both height and width. None: square gray ones.
         cmap : str or matplotlib.colors.Colormap, default="gray"
             Colours of gray images.
         ax : matplotlib.axes.Axes, default=None

@@ -88,9 +88,9 @@ class ImageGridDisplay:
         n_rows, n_cols : int, default=5
             At most ``n_rows * n_cols`` images are drawn, the first ones; fewer rows, if there are
             fewer images.
-        image_shape : tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None:
-            square gray ones.
+        image_shape : int, tuple of int or None, default=None
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels; an int
+            is both height and width. None: square gray ones.
         cmap : str or matplotlib.colors.Colormap, default="gray"
             Colours of gray images.
         ax : matplotlib.axes.Axes, default=None

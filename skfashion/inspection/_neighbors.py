@@ -122,9 +122,9 @@ class NeighborsDisplay:
             must be integers from 0 to ``n_classes - 1``. None: the labels themselves.
         n_neighbors : int, default=5
             Number of neighbours of each image.
-        image_shape : tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None:
-            square gray ones.
+        image_shape : int, tuple of int or None, default=None
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels; an int
+            is both height and width. None: square gray ones.
         cmap : str or matplotlib.colors.Colormap, default="gray"
             Colours of gray images.
         ax : matplotlib.axes.Axes, default=None

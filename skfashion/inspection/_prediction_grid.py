@@ -132,9 +132,9 @@ class PredictionGridDisplay:
             At most ``n_rows * n_cols`` images are drawn.
         bars : bool, default=False
             Whether to draw the probabilities of all classes beside each image.
-        image_shape : tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None:
-            square gray ones.
+        image_shape : int, tuple of int or None, default=None
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels; an int
+            is both height and width. None: square gray ones.
         cmap : str or matplotlib.colors.Colormap, default="gray"
             Colours of gray images.
         ax : matplotlib.axes.Axes, default=None
@@ -217,9 +217,9 @@ class PredictionGridDisplay:
             At most ``n_rows * n_cols`` images are drawn.
         bars : bool, default=False
             Whether to draw the probabilities of all classes beside each image.
-        image_shape : tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None:
-            square gray ones.
+        image_shape : int, tuple of int or None, default=None
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels; an int
+            is both height and width. None: square gray ones.
         cmap : str or matplotlib.colors.Colormap, default="gray"
             Colours of gray images.
         ax : matplotlib.axes.Axes, default=None

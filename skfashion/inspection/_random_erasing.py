@@ -71,9 +71,9 @@ class RandomErasingDisplay:
             Gray, RGB or RGBA images; pixels from 0 to 255 or in [0, 1].
         n_images : int, default=6
             The first `n_images` are drawn, fewer if there are fewer.
-        image_shape : tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels. None:
-            that of `erasing`, which infers it where it has none.
+        image_shape : int, tuple of int or None, default=None
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels; an int
+            is both height and width. None: that of `erasing`, which infers it where it has none.
         cmap : str or matplotlib.colors.Colormap, default="gray"
             Colours of gray images.
         ax : matplotlib.axes.Axes, default=None

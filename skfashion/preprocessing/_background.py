@@ -1,12 +1,12 @@
 """The plain background of a photograph, and what stands out from it."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from math import ceil
 
 import numpy as np
 
 _COARSE = 128  # pixels on the longer side, of which the background is learned
+_OF_Y, _OF_X = [0, 0, 0, 1, 1, 2], [0, 1, 2, 0, 1, 0]  # powers of order 2 at most
 _ROUNDS = 4  # of the fit, each without the pixels that the one before is far from
 _DEVIATION = 1.4826  # of a normal distribution, as a multiple of its median absolute value
 _BETTER = 0.7  # times the noise: what the fit of uneven light must come to
@@ -25,8 +25,9 @@ class Background:
 
     Parameters
     ----------
-    coefficients : ndarray of shape (6, 3)
-        Of the polynomial of order 2 that each channel is of x and y, which go from -1 to 1.
+    coefficients : ndarray of shape (3, 3, 3)
+        Of the polynomial of order 2 that each channel is: by the powers of y and of x, which go
+        from -1 to 1, and the channel.
     noise : float
         Standard deviation of the pixels around it.
     """
@@ -34,10 +35,10 @@ class Background:
     coefficients: np.ndarray
     noise: float
 
-    @cached_property
+    @property
     def is_even(self):
         """Whether it is of one colour, but for what noise a camera has."""
-        return self.noise <= _PLAIN and not self.coefficients[1:].any()
+        return self.noise <= _PLAIN and np.count_nonzero(self.coefficients.any(axis=2)) <= 1
 
     def colors(self, width, height, box=(0, 0, 1, 1)):
         """Return the colours at evenly spread places.
@@ -56,12 +57,17 @@ class Background:
         left, top, right, bottom = box
         x = left + (right - left) * (np.arange(width) + 0.5) / width
         y = top + (bottom - top) * (np.arange(height) + 0.5) / height
-        terms = _terms(*np.meshgrid(2 * x - 1, 2 * y - 1))
-        return (terms @ self.coefficients).clip(0, 255).astype(np.float32)
+        of_rows = np.tensordot(_powers(2 * y - 1), self.coefficients, 1)
+        return (_powers(2 * x - 1) @ of_rows).clip(0, 255)
 
 
-def _terms(x, y):
-    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
+def _powers(x):
+    return np.stack([np.ones_like(x), x, x * x], axis=1, dtype=np.float32)
+
+
+def _largest(apart):
+    """Return the largest of three channels; so far faster than along a short axis."""
+    return np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2])
 
 
 def _step(photograph):
@@ -69,7 +75,7 @@ def _step(photograph):
 
 
 def _share_near(colors, color):
-    return np.mean(np.abs(colors - color).max(axis=-1) <= _FRAME_TOLERANCE)
+    return np.mean(_largest(np.abs(colors - color)) <= _FRAME_TOLERANCE)
 
 
 def _ring(photograph, depth):
@@ -123,21 +129,23 @@ def fit_background(photograph):
     is_border[1:-1, 1:-1] = False
     i, j = np.nonzero(is_border)
     colors = pixels[i, j].astype(np.float32)
-    even = np.zeros((6, 3))
-    even[0] = np.median(colors, axis=0)
-    apart = np.abs(colors - even[0])
+    coefficients = np.zeros((3, 3, 3), dtype=np.float32)
+    coefficients[0, 0] = np.median(colors, axis=0)
+    apart = np.abs(colors - coefficients[0, 0])
     noise = _noise(apart)
     if noise > _PLAIN:
-        terms = _terms((2 * j + 1) / width - 1, (2 * i + 1) / height - 1)
+        x, y = _powers((2 * j + 1) / width - 1), _powers((2 * i + 1) / height - 1)
+        terms = y[:, _OF_Y] * x[:, _OF_X]
         for _ in range(_ROUNDS):
-            apart = apart.max(axis=1)
+            apart = _largest(apart)
             near = apart <= 2 * _DEVIATION * np.median(apart) + 1
             uneven = _least_squares(terms[near], colors[near])
             apart = np.abs(colors - terms @ uneven)
         # A polynomial fits anything a little better, as an object that touches the border.
         if _noise(apart) < _BETTER * noise:
-            return Background(uneven, min(_noise(apart), _MOST_NOISE))
-    return Background(even, min(noise, _MOST_NOISE))
+            noise = _noise(apart)
+            coefficients[_OF_Y, _OF_X] = uneven
+    return Background(coefficients, min(noise, _MOST_NOISE))
 
 
 def _least_squares(terms, colors):
@@ -183,10 +191,10 @@ def _distances(photograph, background):
     """Return the distance of each pixel from the background, in the channel where it is largest."""
     if not background.is_even:
         colors = background.colors(*photograph.size)
-        return np.abs(np.asarray(photograph) - colors).max(axis=2)
+        return _largest(np.abs(np.asarray(photograph) - colors))
     from PIL import Image, ImageChops  # several times as fast
 
-    color = np.rint(background.coefficients[0]).astype(int)
+    color = np.rint(background.coefficients[0, 0]).astype(int)
     plain = Image.new("RGB", photograph.size, tuple(color.tolist()))
     red, green, blue = ImageChops.difference(photograph, plain).split()
     return np.asarray(ImageChops.lighter(ImageChops.lighter(red, green), blue))

@@ -6,7 +6,7 @@ import os
 from sklearn.utils.validation import check_memory
 
 from ._image_loader import ImageLoader
-from ._photographs import is_path
+from ._photographs import is_path, list_of_photographs
 
 
 class _File(str):
@@ -64,7 +64,7 @@ class FileMemory:
         def call(transformer, X, *args, **kwargs):
             if isinstance(transformer, ImageLoader):
                 transformer._cached_as = None
-                X = [_known(item, position) for position, item in enumerate(X)]
+                X = [_known(item, position) for position, item in enumerate(list_of_photographs(X))]
             return cached(transformer, X, *args, **kwargs)
 
         return call

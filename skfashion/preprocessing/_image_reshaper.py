@@ -4,6 +4,7 @@ from sklearn.utils.validation import check_is_fitted
 from skfashion._base import Estimator
 from skfashion._callbacks import as_one_task
 from skfashion._validation import (
+    SIDE,
     asked_image_shape,
     check_image_shape,
     infer_image_shape,
@@ -17,8 +18,9 @@ class ImageReshaper(TransformerMixin, Estimator):
 
     Parameters
     ----------
-    image_shape : tuple of int or None, default=None
-        ``(height, width)`` of gray images or ``(height, width, channels)``. None infers it:
+    image_shape : int, tuple of int or None, default=None
+        ``(height, width)`` of gray images or ``(height, width, channels)``; an int is both height
+        and width. None infers it:
         from images, their own shape; from rows, a square gray image where the number of
         features is a square (784 gives 28 x 28), else a strip of height 1.
 
@@ -58,7 +60,7 @@ class ImageReshaper(TransformerMixin, Estimator):
     (5, 784)
     """
 
-    _parameter_constraints = {"image_shape": [tuple, list, None]}
+    _parameter_constraints = {"image_shape": [SIDE, tuple, list, None]}
 
     def __init__(self, image_shape=None):
         self.image_shape = image_shape

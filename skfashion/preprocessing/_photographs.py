@@ -24,6 +24,7 @@ _CORRUPT = (
     zlib.error,
 )
 _ORIGIN = "a path, a binary file, an image of Pillow, or an array of pixels"
+_BITS_PER_SAMPLE, _MAX_SAMPLE_VALUE = 258, 281  # tags of TIFF
 _HINTS = {
     bytes: " Wrap the content of a file in io.BytesIO.",
     list: " Pass one list of images, not a list of lists; pixels as an array.",
@@ -45,6 +46,8 @@ def list_of_photographs(X):
         raise ValueError(
             f"Expected a list of images, got one ({type(X).__name__}): wrap it in a list, [X]."
         )
+    if getattr(X, "shape", ())[1:] == (1,) and (column := np.asarray(X)).dtype.kind in "OUT":
+        X = column[:, 0]
     ndim = 1 if isinstance(X, list | tuple) else getattr(X, "ndim", 0)
     if ndim == 2 or (ndim == 3 and X.shape[2] in (3, 4)):
         raise ValueError(
@@ -73,8 +76,9 @@ def read_rgb(item, position, *, canvas, max_pixels):
         A file is read from where it stands, and put back there if it can be.
     position : int
         In `X`, for the errors.
-    canvas : str
-        Colour that is seen through what is transparent.
+    canvas : str or None
+        Colour that is seen through what is transparent. None: white or black, whichever the object
+        stands out from, if most of the border is transparent, else what the border is nearer to.
     max_pixels : int
         How many a file or an image of Pillow may have.
 
@@ -90,7 +94,7 @@ def read_rgb(item, position, *, canvas, max_pixels):
     ValueError
         If the file holds no whole image, or the item is none, or has too many pixels.
     """
-    name = _name(item, position)
+    name = name_of(item, position)
     if isinstance(item, np.ndarray):
         return _as_rgb(_from_array(item, name), canvas, name)
     if isinstance(item, load_pillow().Image):
@@ -111,7 +115,8 @@ def is_path(item):
     return isinstance(item, str | os.PathLike)
 
 
-def _name(item, position):
+def name_of(item, position):
+    """Return what errors call a photograph: where it is in `X`, and its file if it has one."""
     file = item if is_path(item) else getattr(item, "name", getattr(item, "filename", None))
     is_known = is_path(item) or (is_path(file) and file)  # "" of an image that has no file
     return f"X[{position}] ({os.fspath(file)!r})" if is_known else f"X[{position}]"
@@ -231,14 +236,61 @@ def _as_rgb(image, canvas, name):
 
     _check_not_empty(image.size, name)
     Image = load_pillow()
+    tags, bits = getattr(image, "tag_v2", {}), str(getattr(image, "tile", ""))  # gone once loaded
     with _errors_of_pillow(name):
         upright = ImageOps.exif_transpose(image)  # a new one
     if upright.mode.startswith(("I", "F")):  # 16 bits and more, which Pillow would clip to 8
         pixels = np.asarray(upright)
-        whole = pixels.dtype.kind in "iu"
-        upright = _from_array(pixels / np.float32(65535) if whole else pixels, name)
+        if pixels.dtype.kind in "iu":
+            pixels = pixels / np.float32(_range_of(pixels.max(), tags, name))
+        upright = _from_array(pixels, name)
     with _errors_of_pillow(name):
+        if upright.mode == "LAB":
+            upright = _from_lab(upright)
+        if upright.mode == "La":  # premultiplied, which Pillow converts to one mode only
+            upright = upright.convert("LA")
         if upright.has_transparency_data:
             upright = upright.convert("RGBA")
-            upright = Image.alpha_composite(Image.new("RGBA", upright.size, canvas), upright)
-        return upright.convert("RGB")
+            color = canvas or _canvas_of(np.asarray(upright))
+            upright = Image.alpha_composite(Image.new("RGBA", upright.size, color), upright)
+        upright = upright.convert("RGB")
+    if ";16" in bits and image.mode != "I;16":  # of which Pillow keeps the upper 8
+        _range_of(max(high for _, high in upright.getextrema()) * 257, tags, name)
+    return upright
+
+
+def _range_of(highest, tags, name):
+    """Return the level that is white, of pixels in 16 bits or more."""
+    told = tags.get(_MAX_SAMPLE_VALUE, ())
+    if told and highest <= max(told):
+        return max(told)
+    (bits, *_) = tags.get(_BITS_PER_SAMPLE, (16,))
+    if bits < 16:
+        return 2**bits - 1
+    if highest <= 255:  # bytes, as Pillow's own conversions leave them
+        return 255
+    if highest < 2**14:
+        raise ValueError(
+            f"{name}: expected pixels from 0 to 65535, as 16 bits hold them, found none above "
+            f"{highest:.0f}: they may have 10, 12 or 14 bits, of which the file does not tell. "
+            "Pass an array, divided by the largest pixel there can be."
+        )
+    return 65535
+
+
+def _from_lab(image):
+    from PIL import ImageCms
+
+    lab, srgb = (ImageCms.createProfile(space) for space in ("LAB", "sRGB"))
+    return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+
+
+def _canvas_of(pixels):
+    alpha = pixels[:, :, 3] / np.float32(255)
+    if not alpha.any():
+        return "white"
+    is_cut_out = np.median(np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])) < 0.5
+    if not is_cut_out:
+        alpha[1:-1, 1:-1] = 0
+    is_light = np.average(pixels[:, :, :3].mean(axis=2), weights=alpha) > 127.5
+    return "black" if is_light == is_cut_out else "white"

@@ -10,6 +10,7 @@ from skfashion._base import Estimator
 from skfashion._callbacks import as_one_task
 from skfashion._pixel_scale import compare_range, largest_pixel
 from skfashion._validation import (
+    SIDE,
     asked_image_shape,
     check_range,
     in_the_shape_given,
@@ -90,10 +91,10 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
         Whether a value is drawn for each channel of each pixel of a rectangle, instead of one for
         all of it.
 
-    image_shape : tuple of int or None, default=None
-        ``(height, width)`` or ``(height, width, channels)`` of the images in rows of pixels. None
-        infers it: a square gray image where the number of features is a square, else a strip of
-        height 1.
+    image_shape : int, tuple of int or None, default=None
+        ``(height, width)`` or ``(height, width, channels)`` of the images in rows of pixels; an int
+        is both height and width. None infers it: a square gray image where the number of features
+        is a square, else a strip of height 1.
 
     random_state : int, RandomState instance or None, default=None
         Draws images, rectangles and fill values. An int makes each call draw the same ones; None
@@ -149,7 +150,7 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
         "aspect_range": [tuple, list],
         "fill_range": [tuple, list],
         "pixel_level": ["boolean"],
-        "image_shape": [tuple, list, None],
+        "image_shape": [SIDE, tuple, list, None],
         "random_state": ["random_state"],
     }
 
