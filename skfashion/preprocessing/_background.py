@@ -158,7 +158,7 @@ def _noise(apart):
 
 
 def box_of_object(photograph, background, tolerance):
-    """Return (left, top, right, bottom) of what differs from the background, or None.
+    """Return (left, top, right, bottom) of what differs from the background.
 
     Parameters
     ----------
@@ -172,18 +172,20 @@ def box_of_object(photograph, background, tolerance):
     Returns
     -------
     tuple of four int or None
+        None if nothing differs; all of the photograph if a pattern may hide what does.
     """
     # An even background is trimmed to the pixel; on others, noise and patterns are averaged out.
     step = 1 if background.is_even else _step(photograph)
     apart = _distances(photograph.reduce(step), background)
-    differs = apart > max(tolerance, _CLEAR * background.noise)
+    noise = _CLEAR * background.noise
+    differs = apart > max(tolerance, noise)
     (left, right), (top, bottom) = (
         _ends(np.count_nonzero(differs, axis=axis) / differs.shape[axis], background.is_even)
         for axis in (0, 1)
     )
-    if left == right or top == bottom:
-        return None
     width, height = photograph.size
+    if left == right or top == bottom:
+        return (0, 0, width, height) if noise > tolerance else None
     return left * step, top * step, min(right * step, width), min(bottom * step, height)
 
 

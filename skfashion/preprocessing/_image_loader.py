@@ -70,9 +70,9 @@ class ImageLoader(TransformerMixin, Estimator):
         or 3 (red, green, blue). An int is both height and width.
 
     background : {"auto", "light", "dark"}, default="auto"
-        What is seen through what is transparent: white with "light", black with "dark". With
-        "auto", a cut-out object is put on the one of the two that it differs more from. Makes no
-        difference to photographs without transparency.
+        What is seen through what is transparent: white with "light", black with "dark". "auto" puts
+        a cut-out object on white, or on black if it is nearly white itself. Makes no difference to
+        photographs without transparency.
 
     trim : float or None, default=0.05
         Rows and columns at the edges are left out whose pixels differ from the background by no
@@ -225,7 +225,8 @@ class ImageLoader(TransformerMixin, Estimator):
         Warns
         -----
         UserWarning
-            If an object is found, but its image is blank, or nearly so. The message tells which.
+            If a photograph is not plain, but its image is blank or nearly so. The message tells
+            which.
         """
         self._validate_params()  # no fit need have come before
         load_pillow()
@@ -235,16 +236,18 @@ class ImageLoader(TransformerMixin, Estimator):
         canvas = {"light": "white", "dark": "black", "auto": None}[self.background]
         blank = []
         for position, item in enumerate(photographs):
-            photograph = read_rgb(item, position, canvas=canvas, max_pixels=self.max_pixels)
-            found = self._draw(photograph, images[position])
-            if found and images[position].max() < _BLANK:
+            photograph, has_shape = read_rgb(
+                item, position, canvas=canvas, max_pixels=self.max_pixels
+            )
+            is_plain = not self._draw(photograph, images[position])
+            if (has_shape or not is_plain) and images[position].max() < _BLANK:
                 blank.append(name_of(item, position))
         if blank:
             names = ", ".join(blank[:_NAMES]) + (", ..." if len(blank) > _NAMES else "")
             warn_user(
-                f"{len(blank)} of {len(photographs)} images are black or nearly so, though there is "
-                f"something before the background: {names}. If it is the object, photograph it "
-                "before another colour, or leave it out."
+                f"{len(blank)} of {len(photographs)} images are black or nearly so, though their "
+                f"photographs are not plain: {names}. The object may have the colour of its "
+                "background: photograph it before another, or leave it out."
             )
         return images
 

@@ -25,6 +25,7 @@ _CORRUPT = (
 )
 _ORIGIN = "a path, a binary file, an image of Pillow, or an array of pixels"
 _BITS_PER_SAMPLE, _MAX_SAMPLE_VALUE = 258, 281  # tags of TIFF
+_NEARLY_WHITE = 191  # mean of an object that would not show on white
 _HINTS = {
     bytes: " Wrap the content of a file in io.BytesIO.",
     list: " Pass one list of images, not a list of lists; pixels as an array.",
@@ -77,15 +78,17 @@ def read_rgb(item, position, *, canvas, max_pixels):
     position : int
         In `X`, for the errors.
     canvas : str or None
-        Colour that is seen through what is transparent. None: white or black, whichever the object
-        stands out from, if most of the border is transparent, else what the border is nearer to.
+        Colour that is seen through what is transparent. None: if most of the border is transparent,
+        white, or black where the object is nearly white; else what the border is nearer to.
     max_pixels : int
         How many a file or an image of Pillow may have.
 
     Returns
     -------
-    PIL.Image.Image
+    photograph : PIL.Image.Image
         Of mode "RGB", upright, with at least one pixel; a new one.
+    has_shape : bool
+        Whether some of it is more transparent than the rest.
 
     Raises
     ------
@@ -249,14 +252,17 @@ def _as_rgb(image, canvas, name):
             upright = _from_lab(upright)
         if upright.mode == "La":  # premultiplied, which Pillow converts to one mode only
             upright = upright.convert("LA")
+        has_shape = False
         if upright.has_transparency_data:
             upright = upright.convert("RGBA")
+            lowest, highest = upright.getextrema()[3]
+            has_shape = lowest < highest
             color = canvas or _canvas_of(np.asarray(upright))
             upright = Image.alpha_composite(Image.new("RGBA", upright.size, color), upright)
         upright = upright.convert("RGB")
     if ";16" in bits and image.mode != "I;16":  # of which Pillow keeps the upper 8
         _range_of(max(high for _, high in upright.getextrema()) * 257, tags, name)
-    return upright
+    return upright, has_shape
 
 
 def _range_of(highest, tags, name):
@@ -289,8 +295,12 @@ def _canvas_of(pixels):
     alpha = pixels[:, :, 3] / np.float32(255)
     if not alpha.any():
         return "white"
-    is_cut_out = np.median(np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])) < 0.5
-    if not is_cut_out:
-        alpha[1:-1, 1:-1] = 0
-    is_light = np.average(pixels[:, :, :3].mean(axis=2), weights=alpha) > 127.5
-    return "black" if is_light == is_cut_out else "white"
+    border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
+    if np.median(border) < 0.5:  # an object, cut out
+        return "black" if _mean_level(pixels, alpha) > _NEARLY_WHITE else "white"
+    alpha[1:-1, 1:-1] = 0
+    return "white" if _mean_level(pixels, alpha) > 127.5 else "black"
+
+
+def _mean_level(pixels, alpha):
+    return np.average(pixels[:, :, :3].mean(axis=2), weights=alpha)
