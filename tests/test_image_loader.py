@@ -1,6 +1,7 @@
 import io
 import pickle
 import re
+import struct
 import sys
 import warnings
 import zlib
@@ -12,11 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from PIL import Image
+from PIL import Image, ImageCms
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
-from skfashion import ImageLoader, PixelScaler, make_knn_pipeline
+from skfashion import (
+    ImageLoader,
+    ImageReshaper,
+    PixelScaler,
+    RandomErasing,
+    make_knn_pipeline,
+)
 from skfashion.datasets import make_fashion_images
 
 ORIENTATION = 0x0112
@@ -125,14 +132,30 @@ def test_all_ways_to_give_a_photograph_are_alike(garments, tmp_path):
     paths = pd.Series([str(path)] * 2, index=[7, 3])
     for same in (
         objects,
+        objects.reshape(-1, 1),
         paths,
+        paths.to_frame(),
         paths.to_numpy(),
+        np.array([[str(path)]] * 2),
         (path, path),
         batch,
         batch[..., 0],
         batch[..., :1],
     ):
         assert_array_equal(loader.transform(same), images[:2])
+
+
+def test_a_column_of_paths_in_a_pipeline(garments, tmp_path):
+    paths = []
+    for i, garment in enumerate(garments[:4]):
+        paths.append(str(tmp_path / f"{i}.png"))
+        Image.fromarray(garment).save(paths[-1])
+    table = pd.DataFrame({"path": paths})
+    for memory in (None, str(tmp_path / "cache")):
+        steps = make_knn_pipeline(from_files=True, memory=memory)[:-1]
+        expected = steps.fit_transform(paths)
+        assert_array_equal(steps.fit_transform(table), expected)
+        assert_array_equal(steps.transform(table.to_numpy()), expected)
 
 
 def test_a_file_is_read_from_where_it_stands(garments):
@@ -167,36 +190,130 @@ def test_light_and_dark_backgrounds(garments):
     dark = unsharpened.transform([grays.astype(np.uint8)])[0]
     assert np.abs(dark.astype(int) - garment).mean() < 0.15 * garment.mean()
     assert not dark[garment == 0].any()
-    # A light object on gray, which only its owner can tell from a dark one.
+    # A light object on gray stands out as a dark one does.
     gray = np.full((30, 30), 150, np.uint8)
     gray[5:25, 5:25] = 220
-    assert not ImageLoader().transform([gray]).any()
-    assert ImageLoader(background="dark").transform([gray])[0, 5:-5, 5:-5].all()
+    for background in ("auto", "light", "dark"):
+        assert ImageLoader(background=background).transform([gray])[0, 5:-5, 5:-5].all()
+
+
+COLOURS = ("RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
+GRAYS = ("L", "LA", "La", "P", "PA", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+def in_mode(picture, mode):
+    """A photograph in RGB, and the same in another mode, with what is between them at most."""
+    gray = picture.convert("L")
+    if mode == "1":
+        return gray.convert("1").convert("RGB"), gray.convert("1"), 0
+    if mode == "LAB":
+        lab, srgb = (ImageCms.createProfile(space) for space in ("LAB", "sRGB"))
+        return picture, ImageCms.profileToProfile(picture, srgb, lab, outputMode="LAB"), 6
+    if mode in COLOURS:
+        steps = {"RGBa": ["RGBA", "RGBa"]}.get(mode, [mode])
+        image = picture
+        for step in steps:
+            image = image.convert(step)
+        return picture, image, 6 if mode in ("YCbCr", "HSV") else 0
+    if mode == "F":
+        return gray.convert("RGB"), Image.fromarray(np.asarray(gray) / np.float32(255)), 0
+    if mode in ("P", "PA"):
+        indices = gray.convert("P")
+        return gray.convert("RGB"), indices if mode == "P" else indices.convert("PA"), 0
+    steps = {"La": ["LA", "La"]}.get(mode, [mode])
+    image = gray
+    for step in steps:
+        image = image.convert(step)
+    return gray.convert("RGB"), image, 0
+
+
+@pytest.mark.parametrize("mode", ["1", *COLOURS, *GRAYS])
+def test_a_photograph_is_the_same_in_every_mode(garments, mode):
+    picture = photograph(garments[4], (230, 225, 210)).resize((300, 400))
+    picture, image, apart = in_mode(picture, mode)
+    assert image.mode == mode
+    before = image.tobytes()
+    loader = ImageLoader((28, 28, 3), sharpen=False)
+    expected = loader.transform([picture]).astype(int)
+    assert expected.max() > 150
+    assert_allclose(loader.transform([image]), expected, atol=apart + 1)
+    assert image.tobytes() == before
+    assert image.mode == mode
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
+def test_modes_in_files(garments, mode):
+    picture, image, _ = in_mode(photograph(garments[4]).resize((300, 400)), mode)
+    expected = unsharpened.transform([picture]).astype(int)
+    assert_allclose(
+        unsharpened.transform([saved(image, format="TIFF")]).astype(int), expected, atol=1
+    )
 
 
 @pytest.mark.parametrize(
-    "mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I;16", "I", "F"]
+    ("form", "dtype"),
+    [
+        ("PNG", np.uint16),
+        ("TIFF", np.uint16),
+        ("TIFF", np.int32),
+        (None, np.uint16),
+        (None, np.int32),
+    ],
 )
-def test_modes(garments, mode):
-    share = 1 - (garments[4] > 100).astype(np.float32)
-    bytes_ = Image.fromarray((share * 255).astype(np.uint8))
-    expected = unsharpened.transform([bytes_])
-    assert expected.any()
-    if mode == "F":
-        image = Image.fromarray(share)
-    elif mode.startswith("I"):
-        image = Image.fromarray((share * 65535).astype(np.uint16 if mode == "I;16" else np.int32))
+def test_pixels_of_more_than_8_bits_are_scaled_by_their_range_or_refused(garments, form, dtype):
+    levels = np.asarray(photograph(garments[4]).convert("L").resize((300, 400)), dtype)
+    expected = unsharpened.transform([levels.astype(np.uint8)]).astype(int)
+
+    def given(levels):
+        image = Image.fromarray(levels)
+        return image if form is None else saved(image, format=form)
+
+    assert_allclose(unsharpened.transform([given(levels)]).astype(int), expected, atol=1)
+    assert_allclose(unsharpened.transform([given(levels * 257)]).astype(int), expected, atol=1)
+    for bits in (10, 12, 14):
+        fewer = (levels.astype(float) / 255 * (2**bits - 1)).astype(dtype)
+        with pytest.raises(ValueError, match=rf"X\[1\].*none above {2**bits - 1}: .*10, 12 or 14"):
+            unsharpened.transform([given(levels), given(fewer)])
+        if form == "TIFF":
+            told = saved(Image.fromarray(fewer), format="TIFF", tiffinfo={281: 2**bits - 1})
+            assert_allclose(unsharpened.transform([told]).astype(int), expected, atol=1)
+
+
+def tiff(values, bits, channels=1):
+    """A TIFF of so many bits a channel, which Pillow reads but does not write."""
+    height, width = values.shape[:2]
+    if bits == 12:
+        low, high = values.reshape(-1, 2).astype(int).T
+        data = np.stack([low >> 4, (low & 15) << 4 | high >> 8, high & 255], 1).astype(np.uint8)
     else:
-        image = bytes_.convert("RGB").convert(mode)
-    assert image.mode == mode
-    before = image.tobytes()
-    assert_allclose(unsharpened.transform([image]).astype(int), expected, atol=1)
-    assert image.tobytes() == before
-    assert image.mode == mode
-    if mode not in ("YCbCr", "HSV"):
-        assert_allclose(
-            unsharpened.transform([saved(image, format="TIFF")]).astype(int), expected, atol=1
-        )
+        data = values.astype("<u2")
+    content = data.tobytes()
+    entries = [(256, 4, 1, width), (257, 4, 1, height)]
+    # Three numbers do not fit in an entry: they stand behind the entries.
+    end = 8 + 2 + 12 * 9 + 4
+    entries.append((258, 3, channels, bits if channels == 1 else end))
+    entries += [(259, 3, 1, 1), (262, 3, 1, 1 if channels == 1 else 2), (273, 4, 1, end + 6)]
+    entries += [(277, 3, 1, channels), (278, 4, 1, height), (279, 4, 1, len(content))]
+    header = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    directory = b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4)
+    return io.BytesIO(header + directory + struct.pack("<HHH", bits, bits, bits) + content)
+
+
+def test_12_bits_of_which_a_file_tells(garments):
+    levels = np.asarray(photograph(garments[4]).convert("L").resize((300, 400)))
+    expected = unsharpened.transform([levels]).astype(int)
+    file = tiff(np.rint(levels / 255 * 4095), 12)
+    assert_allclose(unsharpened.transform([file]).astype(int), expected, atol=1)
+
+
+def test_colours_of_16_bits_of_which_few_are_used_are_refused(garments):
+    levels = np.asarray(photograph(garments[4], (230, 225, 210)).resize((300, 400)))
+    expected = unsharpened.transform([levels]).astype(int)
+    deep = tiff(levels.astype(int) * 257, 16, channels=3)
+    assert_allclose(unsharpened.transform([deep]).astype(int), expected, atol=1)
+    for factor in (1, 16):
+        with pytest.raises(ValueError, match=r"X\[0\].*none above .*10, 12 or 14 bits"):
+            unsharpened.transform([tiff(levels.astype(int) * factor, 16, channels=3)])
 
 
 def test_files_of_16_bits_keep_their_tones():
@@ -216,6 +333,7 @@ def test_the_first_frame_of_an_animation():
     assert_array_equal(ImageLoader().transform([file]), ImageLoader().transform(frames[:1]))
 
 
+@pytest.mark.filterwarnings("ignore:.*images are black:UserWarning")  # of noise
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (5000, 3), (2, 2), (27, 29), (1000, 1)])
 @pytest.mark.parametrize("image_shape", [(28, 28), (28, 28, 1), (5, 40, 3), (1, 1)])
 def test_odd_sizes(size, image_shape):
@@ -271,6 +389,7 @@ def test_sharpening_is_the_gaussian_of_the_paper():
 modes = st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
 
 
+@pytest.mark.filterwarnings("ignore:.*images are black:UserWarning")  # of noise
 @settings(max_examples=60)
 @given(
     st.lists(
@@ -447,7 +566,7 @@ def test_items_that_are_no_photographs(item, message):
         (Image.new("L", (5, 5)), "wrap it in a list"),
         (np.zeros((5, 5)), r"array of shape \(5, 5\).*wrap it in a list"),
         (np.zeros((5, 5, 3)), r"array of shape \(5, 5, 3\).*wrap it in a list.*list\(X\)"),
-        (pd.DataFrame({"path": ["a.png"]}), "one column of paths"),
+        (pd.DataFrame({"path": ["a.png"], "price": [1]}), "one column of paths"),
         (np.zeros((2, 5, 5, 3, 1)), r"got ndarray of shape \(2, 5, 5, 3, 1\)"),
         ({"a.png"}, "got set"),
         (None, "got NoneType"),
@@ -463,6 +582,11 @@ def test_what_is_no_list(X, message):
     "parameters",
     [
         {"image_shape": (28,)},
+        {"image_shape": 0},
+        {"image_shape": -28},
+        {"image_shape": 28.0},
+        {"image_shape": True},
+        {"image_shape": (28, True)},
         {"image_shape": (28, 0)},
         {"image_shape": (28, 28, 2)},
         {"image_shape": (28, 28.5)},
@@ -477,6 +601,21 @@ def test_bad_parameters(parameters):
     for method in (loader.fit, loader.transform):
         with pytest.raises(ValueError, match=next(iter(parameters))):
             method([np.zeros((5, 5))])
+
+
+def test_one_number_is_height_and_width(garments):
+    side = np.int64(20)
+    for shape in (20, side):
+        loader = ImageLoader(shape)
+        assert loader.fit(None) is loader
+        assert loader.image_shape is shape
+        expected = ImageLoader((20, 20)).transform(list(garments))
+        assert_array_equal(loader.transform(list(garments)), expected)
+    rows = expected.reshape(len(expected), -1)
+    assert_array_equal(ImageReshaper(20).fit_transform(rows), expected[..., np.newaxis])
+    assert RandomErasing(image_shape=20).fit(rows).image_shape_ == (20, 20, 1)
+    with pytest.raises(ValueError, match=r"image_shape=28 holds 784 values.*400 features"):
+        ImageReshaper(28).fit(rows)
 
 
 def test_copies_and_pickles_load_alike(garments):

@@ -239,7 +239,10 @@ def _as_rgb(image, canvas, name):
 
     _check_not_empty(image.size, name)
     Image = load_pillow()
-    tags, bits = getattr(image, "tag_v2", {}), str(getattr(image, "tile", ""))  # gone once loaded
+    tags = getattr(image, "tag_v2", {})  # of a TIFF file
+    is_deep = ";16" in str(
+        getattr(image, "tile", "")
+    )  # which says how to read it, until it is read
     with _errors_of_pillow(name):
         upright = ImageOps.exif_transpose(image)  # a new one
     if upright.mode.startswith(("I", "F")):  # 16 bits and more, which Pillow would clip to 8
@@ -247,6 +250,9 @@ def _as_rgb(image, canvas, name):
         if pixels.dtype.kind in "iu":
             pixels = pixels / np.float32(_range_of(pixels.max(), tags, name))
         upright = _from_array(pixels, name)
+    elif is_deep and upright.mode in ("LA", "RGB", "RGBA"):  # Pillow keeps the upper 8 bits
+        colors = upright.getextrema()[: 1 if upright.mode == "LA" else 3]
+        _check_depth(max(high for _, high in colors) << 8, name)
     with _errors_of_pillow(name):
         if upright.mode == "LAB":
             upright = _from_lab(upright)
@@ -260,28 +266,36 @@ def _as_rgb(image, canvas, name):
             color = canvas or _canvas_of(np.asarray(upright))
             upright = Image.alpha_composite(Image.new("RGBA", upright.size, color), upright)
         upright = upright.convert("RGB")
-    if ";16" in bits and image.mode != "I;16":  # of which Pillow keeps the upper 8
-        _range_of(max(high for _, high in upright.getextrema()) * 257, tags, name)
     return upright, has_shape
 
 
 def _range_of(highest, tags, name):
-    """Return the level that is white, of pixels in 16 bits or more."""
-    told = tags.get(_MAX_SAMPLE_VALUE, ())
-    if told and highest <= max(told):
-        return max(told)
-    (bits, *_) = tags.get(_BITS_PER_SAMPLE, (16,))
-    if bits < 16:
+    """Return the level that is white, of integer pixels of more than 8 bits."""
+    told = _tag(tags, _MAX_SAMPLE_VALUE)
+    if told and highest <= told:
+        return told
+    bits = _tag(tags, _BITS_PER_SAMPLE)
+    if 8 < bits < 16:
         return 2**bits - 1
     if highest <= 255:  # bytes, as Pillow's own conversions leave them
         return 255
+    _check_depth(highest, name)
+    return 65535
+
+
+def _tag(tags, number):
+    value = tags.get(number)
+    values = value if isinstance(value, tuple) else (value,)
+    return max((n for n in values if isinstance(n, int)), default=0)
+
+
+def _check_depth(highest, name):
     if highest < 2**14:
         raise ValueError(
-            f"{name}: expected pixels from 0 to 65535, as 16 bits hold them, found none above "
-            f"{highest:.0f}: they may have 10, 12 or 14 bits, of which the file does not tell. "
-            "Pass an array, divided by the largest pixel there can be."
+            f"{name}: expected pixels of up to 65535, as 16 bits hold, found none above {highest}: "
+            "they may have 10, 12 or 14 bits, which the file does not tell. Convert it to 8 bits, "
+            "or pass an array, divided by the largest pixel there can be."
         )
-    return 65535
 
 
 def _from_lab(image):
