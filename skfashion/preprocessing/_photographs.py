@@ -254,8 +254,6 @@ def _as_rgb(image, canvas, name):
         colors = upright.getextrema()[: 1 if upright.mode == "LA" else 3]
         _check_depth(max(high for _, high in colors) << 8, name)
     with _errors_of_pillow(name):
-        if upright.mode == "LAB":
-            upright = _from_lab(upright)
         if upright.mode == "La":  # premultiplied, which Pillow converts to one mode only
             upright = upright.convert("LA")
         has_shape = False
@@ -296,13 +294,6 @@ def _check_depth(highest, name):
             "they may have 10, 12 or 14 bits, which the file does not tell. Convert it to 8 bits, "
             "or pass an array, divided by the largest pixel there can be."
         )
-
-
-def _from_lab(image):
-    from PIL import ImageCms
-
-    lab, srgb = (ImageCms.createProfile(space) for space in ("LAB", "sRGB"))
-    return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
 
 
 def _canvas_of(pixels):
