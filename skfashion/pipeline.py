@@ -84,8 +84,8 @@ def make_cnn_pipeline(
         ``cnn__augmenter__p``; the other two presets move images by a pixel or two first, so that
         their augmenter is a list, of which a search sets the whole.
 
-    image_shape : tuple of int or None, default=None
-        ``(height, width)`` or ``(height, width, channels)`` of the images in rows of pixels, as
+    image_shape : int, tuple of int or None, default=None
+        The side of square images, ``(height, width)`` or ``(height, width, channels)`` of the images in rows of pixels, as
         in :class:`~skfashion.preprocessing.ImageReshaper`; with `from_files`, those that the loader
         makes.
 
