@@ -85,9 +85,9 @@ def make_cnn_pipeline(
         their augmenter is a list, of which a search sets the whole.
 
     image_shape : int, tuple of int or None, default=None
-        The side of square images, ``(height, width)`` or ``(height, width, channels)`` of the images in rows of pixels, as
-        in :class:`~skfashion.preprocessing.ImageReshaper`; with `from_files`, those that the loader
-        makes.
+        ``(height, width)`` or ``(height, width, channels)`` of the images in rows of pixels, or the
+        side of square ones, as in :class:`~skfashion.preprocessing.ImageReshaper`; with
+        `from_files`, those that the loader makes.
 
     from_files : bool, default=False
         Whether the pipeline begins with a step "loader", an
