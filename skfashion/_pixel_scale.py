@@ -1,5 +1,7 @@
 """Warnings of pixels that are scaled otherwise than those that they belong with."""
 
+import numpy as np
+
 from ._callers import warn_user
 
 _ROWS = 1000  # enough of them to tell the scale by
@@ -8,7 +10,10 @@ _APART = 64  # bytes are 255 times as large as the same pixels in [0, 1]
 
 
 def largest_pixel(rows):
-    """Return the largest absolute value in some of the rows, or None if there are too few numbers.
+    """Return the largest absolute value of a row as it usually is, or None if it cannot be told.
+
+    That is the median over some of the rows, so that a row far from the others changes little.
+    Rows of zeros do not count.
 
     Parameters
     ----------
@@ -22,7 +27,9 @@ def largest_pixel(rows):
     if rows.shape[1] < _FEW or not len(rows):
         return None
     some = rows[:: -(-len(rows) // _ROWS)]
-    return max(abs(float(some.min())), abs(float(some.max())))
+    largest = np.maximum(some.max(axis=1), -some.min(axis=1).astype(float))
+    largest = largest[largest > 0]  # no NaN either
+    return float(np.median(largest)) if len(largest) else None
 
 
 def are_apart(one, other):
@@ -54,8 +61,8 @@ def compare_scale(estimator, rows, *, reset):
     fitted = getattr(estimator, "_largest_pixel", None)
     if are_apart(largest, fitted):
         warn_user(
-            f"X has pixels of at most {largest:.3g}, but {type(estimator).__name__} was fitted on "
-            f"pixels of up to {fitted:.3g}: scale X as the training images were scaled."
+            f"X has pixels of up to about {largest:.3g}, but {type(estimator).__name__} was fitted "
+            f"on pixels of up to about {fitted:.3g}: scale X as the training images were scaled."
         )
 
 
@@ -78,6 +85,6 @@ def compare_range(name, bounds, largest):
     """
     if are_apart(max(map(abs, bounds)), largest):
         warn_user(
-            f"{name} is {tuple(bounds)}, but pixels are of at most {largest:.3g}: set it to the "
+            f"{name} is {tuple(bounds)}, but pixels go up to about {largest:.3g}: set it to the "
             "range of the pixels."
         )

@@ -133,6 +133,7 @@ def test_one_row_far_from_the_rest_does_not_keep_them_from_being_ruled_out(
 
 @pytest.mark.parametrize("in_sample", [False, True])
 @pytest.mark.parametrize("size", SIZES[2:])
+@pytest.mark.filterwarnings("ignore:X has pixels of:UserWarning")
 def test_a_few_rows_beyond_the_range_of_single_precision(size, in_sample, monkeypatch):
     if not in_sample:
         monkeypatch.setattr(_coordinates, "N_SAMPLES", size[0] // 2)
