@@ -221,6 +221,7 @@ pixel_types = st.sampled_from([np.uint8, np.int32, np.float32, np.float64])
     data=st.data(),
 )
 @settings(max_examples=150)
+@pytest.mark.filterwarnings("ignore:X has pixels of:UserWarning")
 def test_scikit_learn_finds_the_same(
     n, n_features, dtype, query_dtype, levels, offset, metric, make, data
 ):
