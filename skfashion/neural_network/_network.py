@@ -3,10 +3,14 @@
 import json
 import threading
 from contextlib import contextmanager
+from numbers import Integral
+
+import numpy as np
 
 from ._described import describe, revive
 from ._engines import Engine, assign, give_back, has_idle, key_of, take, values
 from ._keras import building, check_process
+from ._precision import PRECISIONS
 from ._training import compile_network
 
 _STATE = (
@@ -87,8 +91,9 @@ class Network:
 
     def _make(self, optimizer):
         with building(self._precision, seed=0):  # of no consequence: weights are put in
-            model, loss = revive(self._model), revive(self._loss)
-            compile_network(model, revive(optimizer), loss)
+            model = revive(self._model, "model", self._weights)
+            loss, optimizer = revive(self._loss, "loss"), revive(optimizer, "optimizer")
+            compile_network(model, optimizer, loss)
         return model
 
     def _hold(self, model):
@@ -182,7 +187,7 @@ class Network:
             self._state = None
             return
         with building(self._precision, seed=0):  # of no consequence: nothing is drawn
-            optimizer = revive(self._optimizer)
+            optimizer = revive(self._optimizer, "optimizer")
         self._compile(self._own.model_, optimizer)
 
     def _compile(self, model, optimizer):
@@ -222,8 +227,44 @@ class Network:
                 "This network cannot be loaded: it is damaged, or of another version of skfashion. "
                 f"Expected {sorted(_STATE)}, got {sorted(state)}."
             )
+        for name, value in state.items():
+            if not _is_whole(name, value):
+                raise ValueError(
+                    "This network cannot be loaded: it is damaged, or of another version of "
+                    f"skfashion. Its {name} is {str(value)[:100]!r}."
+                )
         vars(self).update(state)
         self._begin(None)
+
+
+def _is_whole(name, value):
+    """Tell whether a part of a network's state is of the kind that it is written as."""
+    if name == "_image_shape":
+        return isinstance(value, tuple) and len(value) == 3 and all(map(_is_count, value))
+    if name == "_n_classes":
+        return _is_count(value)
+    if name == "_precision":
+        return value in PRECISIONS
+    if name in ("_weights", "_state"):
+        is_list = isinstance(value, list) and all(_is_numbers(array) for array in value)
+        return is_list or (name == "_state" and value is None)
+    if name == "_loss" and callable(value):
+        return True
+    try:
+        described = json.loads(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    config = described.get("config") if isinstance(described, dict) else None
+    needed = {"learning_rate", "use_ema"} if name == "_optimizer" else set()
+    return isinstance(config, dict) and needed <= set(config)
+
+
+def _is_count(value):
+    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
+
+
+def _is_numbers(array):
+    return isinstance(array, np.ndarray) and array.dtype.kind in "fiub"
 
 
 def _identity(model):
