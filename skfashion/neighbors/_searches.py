@@ -80,10 +80,7 @@ class ExactSearch:
         metric = estimator.metric
         return (
             estimator.algorithm in ("auto", "brute")
-            and (
-                metric in ExactSearch._METRICS
-                or (metric == "minkowski" and estimator.p == 2)
-            )
+            and (metric in ExactSearch._METRICS or (metric == "minkowski" and estimator.p == 2))
             and not estimator.metric_params
             and not issparse(X)
         )
@@ -103,6 +100,11 @@ class ExactSearch:
         self._fingerprint = self._take_fingerprint()
         self._index = self._make_index(n_jobs)
         return self
+
+    @property
+    def n_rows(self):
+        """Number of rows."""
+        return len(self.rows)
 
     def _make_index(self, n_jobs):
         scales = inverse_norms(self.rows) if self.effective_metric == "cosine" else UNSCALED
@@ -258,6 +260,11 @@ class ScikitLearnSearch:
         """Index the rows, of which no copy is made unless they are sparse."""
         self._neighbors.set_params(n_jobs=n_jobs).fit(rows)
         return self
+
+    @property
+    def n_rows(self):
+        """Number of rows."""
+        return self._neighbors.n_samples_fit_
 
     @property
     def effective_metric(self):
