@@ -52,8 +52,7 @@ def revive(described, kind, weights=None):
 
     try:
         described = json.loads(described)
-        for part in _not_trusted(described):
-            _check_registered(keras, part)
+        _check_trusted(described)
         with _few_variables(keras, weights):
             made = keras.saving.deserialize_keras_object(described)
         if not isinstance(made, _kinds(keras)[kind]):
@@ -83,9 +82,29 @@ class _NotTrustedError(ValueError):
     pass
 
 
+def check_can_be_made(described):
+    """Raise a ValueError if `revive` would refuse what is described, as of `describe`."""
+    if isinstance(described, str):
+        _check_trusted(json.loads(described))
+
+
+def _check_trusted(described):
+    parts = list(_not_trusted(described))
+    if parts:
+        keras = load_keras()
+        for part in parts:
+            _check_registered(keras, part)
+
+
 def _check_registered(keras, part):
     """Raise an error unless keras will make of a description what is registered with it."""
     name, key = _names_of(part)
+    if name == "__lambda__":
+        raise _NotTrustedError(
+            "The network holds a lambda, which a file would have to hold as code that could run "
+            "code of anyone's. Write a function, and register it "
+            "(keras.saving.register_keras_serializable), or a layer of your own."
+        )
     registered = keras.saving.get_registered_object(key)
     if part["class_name"] == "function":
         is_it = callable(registered) and not isinstance(registered, type)

@@ -7,7 +7,7 @@ from numbers import Integral
 
 import numpy as np
 
-from ._described import describe, revive
+from ._described import check_can_be_made, describe, revive
 from ._engines import Engine, assign, give_back, has_idle, key_of, take, values
 from ._keras import building, check_process
 from ._precision import PRECISIONS
@@ -163,11 +163,11 @@ class Network:
 
     def described(self, optimizer):
         """Return all that a training with `optimizer`, as in `training`, begins from."""
-        return self.__getstate__(), None if optimizer is None else describe(optimizer)
+        return self._whole_state(), None if optimizer is None else describe(optimizer)
 
     def model_and_weights(self):
         """Return the description of the model, and the values of all of its variables."""
-        state = self.__getstate__()
+        state = self._whole_state()
         return state["_model"], state["_weights"]
 
     def copy_of(self, model):
@@ -210,6 +210,12 @@ class Network:
             raise
 
     def __getstate__(self):
+        state = self._whole_state()
+        for name in ("_model", "_loss", "_optimizer"):
+            check_can_be_made(state[name])  # now, while what to do about it can be done
+        return state
+
+    def _whole_state(self):
         with self._lock:
             state = {name: getattr(self, name) for name in _STATE}
             if self._own is not None:
