@@ -118,9 +118,19 @@ class Checkpoint(keras.callbacks.Callback):
                 warn_user(f"{self._unusable(error)} Training goes on without checkpoints.")
 
     def remove(self):
-        """Remove the file, as training has come to its end, and what a kill left unfinished."""
+        """Remove the file, as training has come to its end, and what a kill left unfinished.
+
+        What is learned is not lost if that fails.
+        """
         for path in (self._path, *unfinished_files(self._path)):
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                warn_user(
+                    f"Training is done, but its checkpoint {str(path)!r} cannot be removed: "
+                    f"{error.strerror}. Remove it yourself: else fit with the same parameters and "
+                    "data ends with what it holds."
+                )
 
     def _unusable(self, error):
         return type(error)(

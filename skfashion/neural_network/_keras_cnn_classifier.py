@@ -956,7 +956,7 @@ class KerasCNNClassifier(
                 callbacks=self.callbacks,
             )
         with self._network.training(optimizer, to_others=bool(self.callbacks)) as model:
-            history, best_epoch, n_steps = train(
+            history, best_epoch, n_steps, was_interrupted = train(
                 model,
                 batches(*training, augment=augment, seed=self._seed),
                 None if validation is None else batches(*validation),
@@ -969,6 +969,8 @@ class KerasCNNClassifier(
                 verbose=self.verbose,
                 path=path,
             )
+            if was_interrupted:
+                self._network.share_no_more()
         for name, values in history.items():
             self.history_[name] = self.history_.get(name, []) + values
         self.n_iter_ = len(self.history_.get("loss", []))

@@ -65,6 +65,7 @@ class Network:
     def _begin(self, own):
         self._lock = threading.Lock()
         self._own = own
+        self._shares = True
         self._contents = object()  # another one whenever the weights change
         self._key = key_of(self._model, self._loss, self._optimizer)
 
@@ -147,7 +148,7 @@ class Network:
                 self._state if optimizer is None else None,
                 json.loads(described)["config"]["learning_rate"],
             )
-            engine.holds = None
+            engine.holds, self._shares = None, True
             model, before = engine.model, _identity(engine.model) if to_others else None
             yield model
             self._optimizer = described
@@ -159,7 +160,15 @@ class Network:
             self._weights, self._state = values(model), values(model.optimizer)
             self._key = key
             engine.holds = self._contents = object()
-            give_back(key, engine)
+            if self._shares:
+                give_back(key, engine)
+
+    def share_no_more(self):
+        """Have the model that is being trained run no other network.
+
+        An interruption may have come anywhere, also while TensorFlow traced the model.
+        """
+        self._shares = False
 
     def described(self, optimizer):
         """Return all that a training with `optimizer`, as in `training`, begins from."""
