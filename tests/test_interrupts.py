@@ -3,6 +3,7 @@
 import inspect
 import signal
 from functools import wraps
+from pathlib import Path
 
 import joblib
 import keras
@@ -197,3 +198,40 @@ def test_a_network_whose_training_was_cut_short_runs_no_other(scaled, monkeypatc
     assert _engines._idle == []
     cnn.set_params(callbacks=None).fit(*scaled)
     assert len(_engines._idle) == 1
+
+
+class Failing(keras.callbacks.Callback):
+    def __init__(self, when):
+        super().__init__()
+        self.when = when
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.when == "epoch":
+            raise RuntimeError("pruned")
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.when == "batch":
+            raise RuntimeError("pruned")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads as Linux does")
+@pytest.mark.parametrize("failing", ["batch", "epoch", "diverges"])
+def test_fits_that_fail_share_their_model_and_leave_no_threads(scaled, monkeypatch, failing):
+    X, y = scaled
+    monkeypatch.setattr(_engines, "_idle", [])
+    good = KerasCNNClassifier(**SMALL).set_params(epochs=2, batch_size=64)
+    expected = good.fit(X, y).predict_proba(X)
+    ((_, engine),) = _engines._idle
+    if failing == "diverges":
+        bad = clone(good).set_params(learning_rate=1e30)
+    else:
+        bad = clone(good).set_params(callbacks=[Failing(failing)])
+    threads = []
+    for _ in range(6):
+        with pytest.raises((RuntimeError, ValueError), match=r"pruned|Training diverged"):
+            clone(bad).fit(X, y)
+        threads.append(len(list(Path("/proc/self/task").iterdir())))
+        ((_, shared),) = _engines._idle
+        assert shared is engine
+    assert max(threads) <= threads[0]
+    assert_array_equal(clone(good).fit(X, y).predict_proba(X), expected)

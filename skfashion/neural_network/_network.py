@@ -1,5 +1,6 @@
 """The network of a classifier: its arrays, and a description of the model that runs them."""
 
+import gc
 import json
 import threading
 from contextlib import contextmanager
@@ -23,6 +24,25 @@ _STATE = (
     "_weights",
     "_state",
 )
+
+
+_garbage = {"is_left": False}
+
+
+@contextmanager
+def _garbage_of_errors_collected():
+    """Collect what an error in a block like this one has left, before the next one.
+
+    The frames that it went through hold on to themselves by it, and to threads of TensorFlow's.
+    """
+    if _garbage["is_left"]:
+        _garbage["is_left"] = False
+        gc.collect()
+    try:
+        yield
+    except BaseException:
+        _garbage["is_left"] = True
+        raise
 
 
 class Network:
@@ -133,7 +153,7 @@ class Network:
             Whether the user's own code will see the model, and may make another one of it.
         """
         check_process()
-        with self._lock:
+        with self._lock, _garbage_of_errors_collected():
             described = self._optimizer if optimizer is None else describe(optimizer)
             key = None if self._key is None else key_of(self._model, self._loss, described)
             if key is None:
@@ -150,7 +170,15 @@ class Network:
             )
             engine.holds, self._shares = None, True
             model, before = engine.model, _identity(engine.model) if to_others else None
-            yield model
+            n_steps = int(model.optimizer.iterations)
+            try:
+                yield model
+            except Exception:
+                # Once a step is done, the model is traced, and no part of it is what failed.
+                is_same = not to_others or _identity(model) == before
+                if is_same and int(model.optimizer.iterations) > n_steps:
+                    give_back(key, engine)
+                raise
             self._optimizer = described
             if to_others and _identity(model) != before:
                 engine.release()
