@@ -37,7 +37,7 @@ def are_apart(one, other):
     return bool(one and other) and max(one / other, other / one) > _APART
 
 
-def compare_scale(estimator, rows, *, reset):
+def compare_scale(estimator, rows, *, reset, name="X"):
     """Learn the scale of the training images, or warn if other images are scaled otherwise.
 
     Parameters
@@ -48,6 +48,8 @@ def compare_scale(estimator, rows, *, reset):
         Validated pixels.
     reset : bool
         True in ``fit``, False after it.
+    name : str, default="X"
+        What the warning calls the images.
 
     Warns
     -----
@@ -61,8 +63,9 @@ def compare_scale(estimator, rows, *, reset):
     fitted = getattr(estimator, "_largest_pixel", None)
     if are_apart(largest, fitted):
         warn_user(
-            f"X has pixels of up to about {largest:.3g}, but {type(estimator).__name__} was fitted "
-            f"on pixels of up to about {fitted:.3g}: scale X as the training images were scaled."
+            f"{name} has pixels of up to about {largest:.3g}, but {type(estimator).__name__} was "
+            f"fitted on pixels of up to about {fitted:.3g}: scale {name} as the training images "
+            "were scaled."
         )
 
 

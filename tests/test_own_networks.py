@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skfashion import KerasCNNClassifier
+from skfashion import KerasCNNClassifier, make_cnn_pipeline
 from skfashion.neural_network import _precision
 from skfashion.neural_network._keras import load_keras
 
@@ -156,6 +156,44 @@ def test_a_layer_made_outside_is_refused(images):
             fit(architecture, *images)
 
 
+@keras.saving.register_keras_serializable("tests")
+class Calling(layers.Layer):
+    """A layer that calls others, which are not its own."""
+
+    outside = keras.Sequential([keras.Input((9, 9, 1)), layers.Conv2D(4, 3), layers.Flatten()])
+
+    def call(self, images):
+        return Calling.outside(images)
+
+
+def test_a_backbone_that_only_a_call_refers_to_is_refused(images):
+    def architecture(input_shape, n_classes):
+        end = layers.Dense(n_classes, activation="softmax", dtype="float32")
+        return keras.Sequential([keras.Input(input_shape), Calling(), end])
+
+    with pytest.raises(ValueError, match=r"existed before.*clone_model"):
+        fit(architecture, *images)
+
+
+class Undescribed(keras.Model):
+    def __init__(self, n_classes):
+        super().__init__()
+        self.flatten, self.dense = layers.Flatten(), layers.Dense(n_classes, dtype="float32")
+
+    def call(self, images):
+        return keras.ops.softmax(self.dense(self.flatten(images)))
+
+
+def undescribed(input_shape, n_classes):
+    return Undescribed(n_classes)
+
+
+def test_a_network_that_keras_cannot_describe_is_named_when_pickled(images):
+    cnn = fit(undescribed, *images)
+    with pytest.raises(ValueError, match=r"undescribed.* get_config that returns the arguments"):
+        pickle.dumps(cnn)
+
+
 def of_two_heads(input_shape, n_classes):
     inputs = keras.Input(input_shape)
     heads = [layers.Dense(n_classes, activation="softmax")(convolved(inputs)) for _ in range(2)]
@@ -214,6 +252,13 @@ def test_initial_weights_do_not_depend_on_the_type_of_the_images(architecture, i
     ):
         assert double.dtype == "float64"
         assert_allclose(single.numpy(), double.numpy(), atol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(6, 1, 1), (1, 6, 1), (1, 1, 1)])
+def test_a_preset_that_averages_over_moved_images_takes_narrow_ones(shape):
+    X = np.random.RandomState(0).randint(0, 256, (60, *shape), np.uint8)
+    pipeline = make_cnn_pipeline("best", filters=(8, 8), epochs=1, random_state=0)
+    assert pipeline.fit(X, np.arange(60) % 3).predict_proba(X).shape == (60, 3)
 
 
 # In bfloat16, TensorFlow leaves memory uninitialized where strides lead to images of width 1.

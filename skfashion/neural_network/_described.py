@@ -112,11 +112,11 @@ def _check_registered(keras, part):
         is_it = "module" in part and getattr(registered, "__name__", None) == name
     if not is_it:
         raise _NotTrustedError(
-            f"The network names {key!r} (of the module {part.get('module')!r}), which is neither "
-            "among the classes of keras that a file may name nor registered with keras, so it "
-            "could run code. If it is yours, import the module that registers it "
-            "(keras.saving.register_keras_serializable) before the network is loaded. If it is "
-            "keras' own and you trust the file, register it yourself: "
+            f"The network holds {key!r} (of the module {part.get('module')!r}), which is neither "
+            "among the classes of keras that a file may name nor registered with keras: loading "
+            "it could run code. If it is yours, register it where it is defined "
+            "(keras.saving.register_keras_serializable), and import that module before the network "
+            "is pickled or loaded. If it is keras' own, and you trust whoever wrote the file: "
             f"keras.saving.get_custom_objects()[{key!r}] = ..."
         )
 

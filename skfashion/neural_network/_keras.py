@@ -95,8 +95,9 @@ def load_keras():
 def check_process():
     """Raise an error where TensorFlow cannot run networks.
 
-    That is, where it would wait for threads that only another process has, where its eager
-    execution is off, and where variables are to be spread over devices.
+    That is, where keras has another backend, where it would wait for threads that only another
+    process has, where its eager execution is off, and where variables are to be spread over
+    devices.
     """
     if _process["is_fork"]:
         raise RuntimeError(
@@ -106,7 +107,11 @@ def check_process():
         )
     keras = load_keras()
     if keras.backend.backend() != "tensorflow":
-        return
+        raise RuntimeError(
+            "Networks need keras' backend tensorflow, but keras was loaded with "
+            f"{keras.backend.backend()}. Set the environment variable KERAS_BACKEND=tensorflow "
+            "before Python starts, or leave it out."
+        )
     import tensorflow as tf
 
     if not tf.executing_eagerly():

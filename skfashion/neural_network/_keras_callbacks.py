@@ -1,6 +1,7 @@
 """The user's keras callbacks: copies of them, or new ones, for each fit."""
 
 import copy
+import inspect
 import threading
 
 from ._keras import load_keras
@@ -46,6 +47,15 @@ def _for_one_fit(kind, callback):
             "callbacks must be keras.callbacks.Callback objects, or functions that return a new "
             f"one, got {callback!r}."
         )
+    try:
+        inspect.signature(callback).bind()
+    except TypeError as error:
+        raise ValueError(
+            f"Functions among callbacks are called without arguments, but {callback!r} has "
+            f"others: {error}."
+        ) from error
+    except ValueError:  # of C, which tell no signature
+        pass
     made = callback()
     if not isinstance(made, kind):
         raise ValueError(

@@ -96,8 +96,8 @@ class KerasCNNClassifier(
 
     epochs : int or tuple of int, default=20
         Number of passes over the training images; or ``(epochs, steps)``, both above 0: at least
-        so many passes, and so many more that the optimizer takes at least so many steps. Of few
-        images, as many steps need more passes.
+        so many passes, and so many more that the optimizer takes at least so many steps, in each
+        :meth:`fit`. Of few images, as many steps need more passes.
 
     batch_size : int or "auto", default=128
         Number of images for one step of the optimizer. "auto": a 32nd part of the images, but at
@@ -162,7 +162,7 @@ class KerasCNNClassifier(
         Predictions are averaged over the images as they are and moved by 1 to `shifts` pixels up,
         down, left and right, zeros coming in, which makes them more accurate where training
         moved images too (see `augmenter`), and takes 1 + 4 `shifts` times as long. May be set on a
-        fitted classifier. Images of height 1 are not moved.
+        fitted classifier. Images of height or width 1 are not moved.
 
     precision : {"auto", "float32", "float64", "mixed_bfloat16"}, default="auto"
         Arithmetic of the network. "mixed_bfloat16" multiplies in 16 bits and keeps weights, the
@@ -803,7 +803,7 @@ class KerasCNNClassifier(
         return self.flips and self.image_shape_[0] > 1
 
     def _moved(self):
-        return self.shifts if self.image_shape_[0] > 1 else 0
+        return self.shifts if min(self.image_shape_[:2]) > 1 else 0
 
     def _set_classes(self, classes, go_on):
         if not go_on:
@@ -832,7 +832,7 @@ class KerasCNNClassifier(
         X, y, *sample_weight = validation_data
         try:
             rows, _ = validate_images(self, X, reset=False)
-            compare_scale(self, rows, reset=False)
+            compare_scale(self, rows, reset=False, name="X of validation_data")
             check_not_one_hot(y)
             y = column_or_1d(y)
             assert_all_finite(y, input_name="y")

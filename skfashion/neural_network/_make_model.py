@@ -27,12 +27,14 @@ class HalfPrecisionError(ValueError):
 
 @contextmanager
 def _new_layers_and_variables(keras):
-    """Yield a list of what the block makes, and draw the values of variables in float32.
+    """Yield two lists, of what the block makes and of the layers that it calls.
+
+    Variables are drawn in float32.
 
     An initializer draws other numbers in float64 than in float32 from the same seed. Drawn in
     float32 alike, initial weights do not depend on the type of the images.
     """
-    made = []
+    made, called = [], []
     of_class = keras.Variable.__init__
 
     def in_single_precision(initializer):
@@ -50,17 +52,23 @@ def _new_layers_and_variables(keras):
             initializer = in_single_precision(initializer)
         of_class(self, initializer, *args, **kwargs)
 
-    of_layer = keras.Layer.__init__
+    of_layer, call_layer = keras.Layer.__init__, keras.Layer.__call__
 
     def begin_layer(self, *args, **kwargs):
         made.append(self)
         of_layer(self, *args, **kwargs)
 
-    keras.Variable.__init__, keras.Layer.__init__ = __init__, begin_layer
+    def __call__(self, *args, **kwargs):  # noqa: N807
+        called.append(self)
+        return call_layer(self, *args, **kwargs)
+
+    keras.Variable.__init__ = __init__
+    keras.Layer.__init__, keras.Layer.__call__ = begin_layer, __call__
     try:
-        yield made
+        yield made, called
     finally:
-        keras.Variable.__init__, keras.Layer.__init__ = of_class, of_layer
+        keras.Variable.__init__ = of_class
+        keras.Layer.__init__, keras.Layer.__call__ = of_layer, call_layer
 
 
 def _use_float32_from_last_weights(keras, tensors):
@@ -94,10 +102,11 @@ def _use_float32_where_images_get_narrow(keras, model):
             layer.dtype_policy = "float32"
 
 
-def _check_new(name, model, made):
+def _check_new(name, model, made, called):
     """Raise a ValueError if layers with variables, or variables, existed before the call."""
     made = {id(thing) for thing in made}
-    layers = [layer for layer in model._flatten_layers() if layer.variables]
+    # A layer that is called by another one need not be among its layers.
+    layers = [layer for layer in (*model._flatten_layers(), *called) if layer.variables]
     before = [layer.name for layer in layers if id(layer) not in made]
     before += [variable.path for variable in model.variables if id(variable) not in made]
     if before:
@@ -184,7 +193,7 @@ def make_model(keras, architecture, input_shape, n_classes, options):
             f"{options}, which its signature does not take: {error}."
         ) from error
     images = np.random.RandomState(0).uniform(-1, 1, (_PROBES, *input_shape)).astype(np.float32)
-    with _new_layers_and_variables(keras) as made:
+    with _new_layers_and_variables(keras) as (made, called):
         try:
             model = architecture(input_shape, n_classes, **options)
         except ValueError as error:
@@ -203,7 +212,7 @@ def make_model(keras, architecture, input_shape, n_classes, options):
                 f"The network of the architecture {name} must take one batch of images of shape "
                 f"{input_shape} (height, width, channels): {error}"
             ) from error
-    _check_new(name, model, made)
+    _check_new(name, model, made, called)
     _use_float32_where_images_get_narrow(keras, model)
     _use_float32_from_last_weights(keras, getattr(model, "outputs", None) or [])
     _check_probabilities(keras, name, model(images, training=False), n_classes)

@@ -258,7 +258,7 @@ class Network:
             if self._own is not None:
                 model = self._own.model_
                 optimizer = model.optimizer
-                state["_model"] = describe(model)
+                state["_model"] = _described(model)
                 state["_optimizer"] = describe(optimizer)
                 state["_weights"] = values(model)
                 state["_state"] = values(optimizer) if int(optimizer.iterations) else None
@@ -308,6 +308,18 @@ def _is_count(value):
 
 def _is_numbers(array):
     return isinstance(array, np.ndarray) and array.dtype.kind in "fiub"
+
+
+def _described(model):
+    try:
+        return describe(model)
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"keras cannot describe the network {model.name!r}, a {type(model).__name__}, so that "
+            "it can be neither copied nor written. Give its class, and those of its layers, a "
+            "get_config that returns the arguments of __init__. "
+            f"({type(error).__name__}: {str(error).strip().splitlines()[0]})"
+        ) from error
 
 
 def _identity(model):

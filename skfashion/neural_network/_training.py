@@ -148,9 +148,11 @@ def train(
                     "parameters and data."
                 ) from None
             if not n_done or is_one_of_many():
+                advice = (
+                    " With checkpoint_dir and random_state set, fit goes on from the last epoch."
+                )
                 raise KeyboardInterrupt(
-                    f"{message}, which are lost. With checkpoint_dir and random_state set, the "
-                    "next fit goes on from the last epoch."
+                    f"{message}, which are lost.{advice if epochs > 1 else ''}"
                 ) from None
             was_interrupted = True
             warn_user(f"{message}: the network stays as it is now.")
