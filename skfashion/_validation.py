@@ -201,6 +201,19 @@ def check_image_shape(estimator, image_shape):
         )
 
 
+def check_largest(rows, dtype):
+    """Raise a ValueError if `rows` hold numbers too large for `dtype`, that they are to become."""
+    limit = np.finfo(dtype).max
+    if rows.dtype.kind != "f" or np.finfo(rows.dtype).max <= limit:
+        return
+    largest = max(rows.max(), -rows.min())
+    if largest > limit:
+        raise ValueError(
+            f"Expected pixels up to {limit:.2g}, the largest number in {dtype}, got pixels up to "
+            f"{largest:.2g}: scale X down."
+        )
+
+
 def in_the_shape_given(estimator, rows, X, image_shape):
     """Return transformed rows in the shape of `X`, images where it held images.
 

@@ -40,8 +40,8 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
     weights : {"uniform", "distance"}, callable or None, default="uniform"
         Weight of each vote: the same for all, as with None; 1 over the distance, where neighbours
         at distance 0, if there are any, vote alone; or a function that takes distances, an array
-        of shape (n, n_neighbors), and returns weights of the same shape. It is called for some
-        of the images at a time.
+        of shape (n, n_neighbors), and returns weights of the same shape, finite numbers of at
+        least 0, of which one in each row is above 0. It is called for some of the images at a time.
 
     algorithm : {"auto", "brute", "ball_tree", "kd_tree"}, default="auto"
         "auto" and "brute" are the search of this class, for dense `X` and the metrics named
@@ -410,6 +410,8 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
                     yield queries, output, votes
 
     def _weights(self, distances):
+        if self.weights in ("uniform", None):
+            return np.ones(distances.shape)
         if callable(self.weights):
             weights = np.asarray(self.weights(distances))
             if weights.shape != distances.shape:
@@ -417,28 +419,13 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
                     f"Expected weights to return an array of the shape of the distances, "
                     f"{distances.shape}, got one of shape {weights.shape}."
                 )
-        elif self.weights == "distance":
+        else:  # "distance"
             with np.errstate(divide="ignore"):
                 weights = 1 / distances
             infinite = np.isinf(weights)
             alone = infinite.any(axis=1)
             weights[alone] = infinite[alone]
-        else:  # "uniform" or None
-            return np.ones(distances.shape)
-        if (weights == 0).all(axis=1).any():
-            raise ValueError(
-                "All neighbors of some sample is getting zero weights. Please modify 'weights' to "
-                "avoid this case if you are using a user-defined function."
-            )
-        in_double = weights.astype(np.float64)
-        with np.errstate(over="ignore"):
-            overflows = np.isinf(in_double.sum(axis=1)) & np.isfinite(in_double).all(axis=1)
-        if overflows.any():
-            raise ValueError(
-                "Expected weights whose sum is a finite number, got some whose sum is above "
-                "1.8e308: scale them down, or scale X up if weights='distance'."
-            )
-        return weights
+        return _checked(weights)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -453,3 +440,30 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         tags.input_tags.pairwise = self.metric == "precomputed"
         tags.input_tags.positive_only = self.metric == "precomputed"
         return tags
+
+
+def _checked(weights):
+    """Return weights in double precision, of which votes can be made."""
+    if weights.dtype.kind not in "biuf":
+        raise ValueError(f"Expected weights that are real numbers, got some of {weights.dtype}.")
+    with np.errstate(over="ignore"):
+        weights = weights.astype(np.float64)
+        sums = weights.sum(axis=1)
+    usable = np.isfinite(weights) & (weights >= 0)
+    if not usable.all():
+        raise ValueError(
+            "Expected weights of votes that are finite numbers of at least 0, got "
+            f"{weights[~usable][0]}: mend the function weights, or the distances where "
+            "weights='distance'."
+        )
+    if (sums == 0).any():
+        raise ValueError(
+            "All neighbors of some sample is getting zero weights. Please modify 'weights' to "
+            "avoid this case if you are using a user-defined function."
+        )
+    if np.isinf(sums).any():
+        raise ValueError(
+            "Expected weights whose sum is a finite number, got some whose sum is above "
+            "1.8e308: scale them down, or scale X up if weights='distance'."
+        )
+    return weights
