@@ -258,3 +258,32 @@ def unchanged_on_error(estimator):
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+def snapshot(estimator):
+    """Return a shallow copy, which stays as it is whatever another thread fits meanwhile."""
+    copied = object.__new__(type(estimator))
+    copied.__dict__ = vars(estimator).copy()
+    return copied
+
+
+@contextmanager
+def learned_at_once(estimator):
+    """Have a block fit another estimator, all that it learns is then set in one assignment.
+
+    A `snapshot` that another thread takes is therefore of one fit, never of two. If the block
+    raises, nothing is set.
+
+    Yields
+    ------
+    estimator
+        With the same parameters, and nothing learned.
+    """
+    learner = object.__new__(type(estimator))
+    learner.__dict__ = estimator.get_params(deep=False)
+    params = {*vars(learner)}
+    yield learner
+    learned = {name: value for name, value in vars(learner).items() if name not in params}
+    before = {**vars(estimator)}
+    before.pop("feature_names_in_", None)  # the one attribute that some fits do not set
+    estimator.__dict__ = {**before, **learned}

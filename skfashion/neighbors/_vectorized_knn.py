@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from skfashion._base import Estimator
 from skfashion._callbacks import as_one_task
 from skfashion._pixel_scale import compare_scale
-from skfashion._validation import unchanged_on_error, validate_images
+from skfashion._validation import learned_at_once, snapshot, validate_images
 from skfashion.neighbors._coordinates import batches
 from skfashion.neighbors._searches import make_search
 
@@ -206,25 +206,25 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         self : VectorizedKNNClassifier
             The fitted classifier.
         """
-        with unchanged_on_error(self):
+        with learned_at_once(self) as learner:
             if issparse(y):
                 raise ValueError("Expected y to be a dense array, got a sparse one: y.toarray().")
-            search = make_search(self, X)
-            (rows, y), self.image_shape_ = validate_images(
-                self, X, reset=True, y=y, multi_output=True, **search.checks
+            search = make_search(learner, X)
+            (rows, y), learner.image_shape_ = validate_images(
+                learner, X, reset=True, y=y, multi_output=True, **search.checks
             )
-            self._compare_scale(rows, reset=True)
+            learner._compare_scale(rows, reset=True)
             check_classification_targets(y)
-            self.outputs_2d_ = y.ndim == 2 and y.shape[1] > 1
-            labels = y.T if self.outputs_2d_ else [column_or_1d(y, warn=True)]
+            learner.outputs_2d_ = y.ndim == 2 and y.shape[1] > 1
+            labels = y.T if learner.outputs_2d_ else [column_or_1d(y, warn=True)]
             encoded = [np.unique(column, return_inverse=True) for column in labels]
             classes = [values for values, _ in encoded]
-            self.classes_ = classes if self.outputs_2d_ else classes[0]
-            self._y = np.column_stack([codes for _, codes in encoded])
-            self.n_samples_fit_ = rows.shape[0]
-            self._search = search.fit(rows, self.n_jobs)
-            self.effective_metric_ = search.effective_metric
-            self.effective_metric_params_ = search.effective_metric_params
+            learner.classes_ = classes if learner.outputs_2d_ else classes[0]
+            learner._y = np.column_stack([codes for _, codes in encoded])
+            learner.n_samples_fit_ = rows.shape[0]
+            learner._search = search.fit(rows, learner.n_jobs)
+            learner.effective_metric_ = search.effective_metric
+            learner.effective_metric_params_ = search.effective_metric_params
         return self
 
     def kneighbors(self, X=None, n_neighbors=None, return_distance=True):
@@ -253,7 +253,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
             If there are fewer than `n_neighbors` training images (other than the image itself),
             the training data have changed since :meth:`fit`, or distances overflow.
         """
-        shape, found = self._find(X, n_neighbors)
+        shape, found = snapshot(self)._find(X, n_neighbors)
         indices = np.empty(shape, np.int64)
         distances = np.empty(shape) if return_distance else None
         for part, part_distances, part_indices in found:
@@ -285,6 +285,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
                 f'Unsupported mode, must be one of "connectivity", or "distance" but got "{mode}" '
                 "instead"
             )
+        self = snapshot(self)
         if mode == "distance":
             distances, indices = self.kneighbors(X, n_neighbors)
         else:
@@ -309,6 +310,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         ndarray of shape (n,) or (n, n_outputs)
             Labels of most votes; of classes with the same votes, the lower one.
         """
+        self = snapshot(self)
         (n_queries, _), found = self._find(X, None)
         winners = np.empty((n_queries, self._y.shape[1]), np.int64)
         for part, output, votes in self._vote(found):
@@ -332,6 +334,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         ndarray of shape (n, n_classes), or a list of such arrays, one for each output
             Shares of the classes as in `classes_`; each row sums to 1.
         """
+        self = snapshot(self)
         (n_queries, _), found = self._find(X, None)
         shares = [np.empty((n_queries, len(classes))) for classes in self._classes_of_outputs()]
         for part, output, votes in self._vote(found):
