@@ -132,7 +132,12 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
 
     **First call.** The inner loops are compiled by numba when they are first called for a type of
     pixels, which takes about seven seconds, and are then kept on disk, beside the package or in
-    the user's cache.
+    the user's cache, or where ``NUMBA_CACHE_DIR`` says; damaged files there are replaced. A pickle
+    holds the training data alone: what rules pairs out is made anew by the first search, and a
+    tree is when it is loaded.
+
+    **Threads.** One thread may :meth:`fit` while others predict: each prediction is by one fit,
+    the last one that had ended when it began.
 
     **When to take something else.** On rows without any structure, as of noise, this is brute
     force with some overhead. For up to about eight features a tree is faster
