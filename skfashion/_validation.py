@@ -201,6 +201,19 @@ def check_image_shape(estimator, image_shape):
         )
 
 
+def check_largest(rows, dtype):
+    """Raise a ValueError if `rows` hold numbers too large for `dtype`, that they are to become."""
+    limit = np.finfo(dtype).max
+    if rows.dtype.kind != "f" or np.finfo(rows.dtype).max <= limit:
+        return
+    largest = max(rows.max(), -rows.min())
+    if largest > limit:
+        raise ValueError(
+            f"Expected pixels up to {limit:.2g}, the largest number in {dtype}, got pixels up to "
+            f"{largest:.2g}: scale X down."
+        )
+
+
 def in_the_shape_given(estimator, rows, X, image_shape):
     """Return transformed rows in the shape of `X`, images where it held images.
 
@@ -245,3 +258,32 @@ def unchanged_on_error(estimator):
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+def snapshot(estimator):
+    """Return a shallow copy, which stays as it is whatever another thread fits meanwhile."""
+    copied = object.__new__(type(estimator))
+    copied.__dict__ = vars(estimator).copy()
+    return copied
+
+
+@contextmanager
+def learned_at_once(estimator):
+    """Have a block fit another estimator, all that it learns is then set in one assignment.
+
+    A `snapshot` that another thread takes is therefore of one fit, never of two. If the block
+    raises, nothing is set.
+
+    Yields
+    ------
+    estimator
+        With the same parameters, and nothing learned.
+    """
+    learner = object.__new__(type(estimator))
+    learner.__dict__ = estimator.get_params(deep=False)
+    params = {*vars(learner)}
+    yield learner
+    learned = {name: value for name, value in vars(learner).items() if name not in params}
+    before = {**vars(estimator)}
+    before.pop("feature_names_in_", None)  # the one attribute that some fits do not set
+    estimator.__dict__ = {**before, **learned}

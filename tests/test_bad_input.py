@@ -241,3 +241,44 @@ def test_ctrl_c_leaves_a_model_of_the_epochs_done(early_stopping, ctrl_c):
     assert_array_equal(pickle.loads(pickle.dumps(cnn)).predict_proba(X), expected)
     cnn.fit(X, y)
     assert cnn.n_iter_ == 3
+
+
+def test_pixels_beyond_single_precision_are_refused():
+    X, beyond = pixels(), pixels().astype(np.float64)
+    beyond[3, 5] = -1e39
+    cnn = KerasCNNClassifier(**SMALL).fit(X, LABELS)
+    expected = cnn.predict_proba(X)
+    message = r"Expected pixels up to 3.4e\+38, .* float32, got pixels up to 1e\+39: scale X down"
+    for method in (cnn.predict, cnn.predict_proba, cnn.transform):
+        with pytest.raises(ValueError, match=message):
+            method(beyond)
+    with pytest.raises(ValueError, match=message):
+        cnn.partial_fit(beyond, LABELS)
+    with pytest.raises(ValueError, match=f"validation_data cannot be used: {message}"):
+        cnn.fit(X, LABELS, validation_data=(beyond, LABELS))
+    with pytest.raises(ValueError, match=message):
+        cnn.set_params(precision="float32").fit(beyond, LABELS)
+    assert_array_equal(cnn.predict_proba(X), expected)
+    in_double = KerasCNNClassifier(**SMALL, precision="float64").fit(X, LABELS)
+    assert np.isfinite(in_double.predict_proba(beyond)).all()
+
+
+def one_dense_layer(input_shape, n_classes):
+    import keras
+
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            keras.layers.Flatten(),
+            keras.layers.Dense(n_classes, "softmax", kernel_initializer="ones"),
+        ]
+    )
+
+
+def test_a_prediction_is_a_number_or_an_error():
+    X = pixels() / 255
+    cnn = KerasCNNClassifier(one_dense_layer, epochs=1, precision="float32").fit(X, LABELS)
+    X[3] = np.finfo(np.float32).max  # whose sum is too large
+    for method in (cnn.predict, cnn.predict_proba):
+        with pytest.raises(ValueError, match=r"not finite: scale X.* pixels go up to 3.4e\+38"):
+            method(X)

@@ -331,3 +331,34 @@ def test_weights_whose_sum_overflows():
     knn.set_params(weights=lambda distances: np.full(distances.shape, 1e308))
     with pytest.raises(ValueError, match="weights whose sum is a finite number"):
         knn.predict([[0]])
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (lambda distances: np.where(distances == 1, np.nan, 1), "at least 0, got nan: mend"),
+        (lambda distances: np.where(distances == 1, np.inf, 1), "at least 0, got inf: mend"),
+        (lambda distances: np.where(distances == 1, -1, 3), "at least 0, got -1.0: mend"),
+        (lambda distances: np.full(distances.shape, np.longdouble("1e4000")), "got inf: mend"),
+        (lambda distances: distances + 1j, "real numbers, got some of complex128"),
+        (lambda distances: np.ones(distances.shape, object), "real numbers, got some of object"),
+        (lambda distances: np.full(distances.shape, 5e-324 / 4), "getting zero weights"),
+    ],
+)
+def test_weights_that_are_no_shares_of_votes(weights, message):
+    knn = VectorizedKNNClassifier(2, weights=weights).fit(
+        np.arange(4.0).reshape(4, 1), [0, 1, 2, 3]
+    )
+    for method in (knn.predict, knn.predict_proba):
+        with pytest.raises(ValueError, match=message):
+            method([[0.0], [5.0]])
+
+
+def test_votes_by_distances_that_are_no_numbers():
+    knn = VectorizedKNNClassifier(2, weights="distance", metric="nan_euclidean")
+    knn.fit([[0.0, np.nan], [np.nan, 1], [1, 2]], [0, 1, 2])
+    with pytest.raises(ValueError, match=r"got nan: mend .* or the distances"):
+        knn.predict_proba([[np.nan, np.nan]])
+    knn.set_params(metric=lambda one, other: -1.0).fit(np.eye(3), [0, 1, 2])
+    with pytest.raises(ValueError, match=r"got -1\.0: mend"):
+        knn.predict_proba([[0, 0, 0]])

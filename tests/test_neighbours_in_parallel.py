@@ -334,9 +334,8 @@ print(*(d.hex() for d in knn.kneighbors(X[1_900:])[0].ravel()))
 
 def test_the_inner_loops_are_compiled_where_nothing_can_be_cached(run_python):
     code = """
-import numba.core.dispatcher
-def refuse(*arguments): raise RuntimeError("cannot cache function: no locator available")
-numba.core.dispatcher.FunctionCache = refuse
+from numba.core import caching
+caching.CompileResultCacheImpl._locator_classes = []  # as where no folder can be written
 import numpy as np
 from skfashion import VectorizedKNNClassifier
 X = np.eye(5)

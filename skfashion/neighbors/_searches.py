@@ -22,6 +22,11 @@ _CHANGED = (
     "The training data have changed since fit: fit again, or fit on a copy, X.copy(), and change X."
 )
 
+_DAMAGED = (
+    "These nearest neighbours cannot be loaded: they are damaged, or of another version of "
+    "skfashion."
+)
+
 
 def make_search(estimator, X):
     """Return the search that the parameters of an estimator, and the type of X, ask for."""
@@ -187,10 +192,7 @@ class ExactSearch:
             or state["effective_metric"] not in self._METRICS
             or not self._are_rows(state["rows"])
         ):
-            raise ValueError(
-                "These nearest neighbours cannot be loaded: they are damaged, or of another "
-                "version of skfashion."
-            )
+            raise ValueError(_DAMAGED)
         self.effective_metric = state["effective_metric"]
         self.rows = read_only(state["rows"])
         self._fingerprint = self._index = None  # nobody else has rows that come out of a file
@@ -233,28 +235,27 @@ class ScikitLearnSearch:
     ----------
     estimator : VectorizedKNNClassifier
         Whose parameters this reads; it is not kept.
-
-    Attributes
-    ----------
-    checks : dict
-        What :func:`~sklearn.utils.validation.validate_data` is to check.
     """
 
     def __init__(self, estimator):
-        metric = estimator.metric
-        self.checks = {
+        self._neighbors = NearestNeighbors(
+            algorithm="brute" if estimator.algorithm == "auto" else estimator.algorithm,
+            leaf_size=estimator.leaf_size,
+            metric=estimator.metric,
+            p=estimator.p,
+            metric_params=estimator.metric_params,
+        )
+
+    @property
+    def checks(self):
+        """What :func:`~sklearn.utils.validation.validate_data` is to check."""
+        metric = self._neighbors.metric
+        return {
             "order": "C",
             # The format of a precomputed graph matters: some keep no explicit zeros.
             "accept_sparse": True if metric == "precomputed" else "csr",
             "ensure_all_finite": "allow-nan" if metric == "nan_euclidean" else True,
         }
-        self._neighbors = NearestNeighbors(
-            algorithm="brute" if estimator.algorithm == "auto" else estimator.algorithm,
-            leaf_size=estimator.leaf_size,
-            metric=metric,
-            p=estimator.p,
-            metric_params=estimator.metric_params,
-        )
 
     def fit(self, rows, n_jobs):
         """Index the rows, of which no copy is made unless they are sparse."""
@@ -284,3 +285,20 @@ class ScikitLearnSearch:
         if not (callable(neighbors.metric) or neighbors.metric == "precomputed"):
             _check_distances(distances, "distances")
         yield slice(0, len(indices)), distances, indices
+
+    def __getstate__(self):
+        # A tree in a file could lead scikit-learn's compiled code out of its arrays; so none is.
+        return {
+            "rows": self._neighbors._fit_X,
+            "parameters": self._neighbors.get_params(deep=False),
+        }
+
+    def __setstate__(self, state):
+        try:
+            rows, parameters = state["rows"], state["parameters"]
+            if issparse(rows):
+                rows.check_format(full_check=True)  # of which compiled code takes no notice
+                parameters = {**parameters, "algorithm": "brute"}  # as fit has warned already
+            self._neighbors = NearestNeighbors(**parameters).fit(rows)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(_DAMAGED) from error

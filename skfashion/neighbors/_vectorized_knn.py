@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from skfashion._base import Estimator
 from skfashion._callbacks import as_one_task
 from skfashion._pixel_scale import compare_scale
-from skfashion._validation import unchanged_on_error, validate_images
+from skfashion._validation import learned_at_once, snapshot, validate_images
 from skfashion.neighbors._coordinates import batches
 from skfashion.neighbors._searches import make_search
 
@@ -40,8 +40,8 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
     weights : {"uniform", "distance"}, callable or None, default="uniform"
         Weight of each vote: the same for all, as with None; 1 over the distance, where neighbours
         at distance 0, if there are any, vote alone; or a function that takes distances, an array
-        of shape (n, n_neighbors), and returns weights of the same shape. It is called for some
-        of the images at a time.
+        of shape (n, n_neighbors), and returns weights of the same shape, finite numbers of at
+        least 0, of which one in each row is above 0. It is called for some of the images at a time.
 
     algorithm : {"auto", "brute", "ball_tree", "kd_tree"}, default="auto"
         "auto" and "brute" are the search of this class, for dense `X` and the metrics named
@@ -132,7 +132,12 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
 
     **First call.** The inner loops are compiled by numba when they are first called for a type of
     pixels, which takes about seven seconds, and are then kept on disk, beside the package or in
-    the user's cache.
+    the user's cache, or where ``NUMBA_CACHE_DIR`` says; damaged files there are replaced. A pickle
+    holds the training data alone: what rules pairs out is made anew by the first search, and a
+    tree is when it is loaded.
+
+    **Threads.** One thread may :meth:`fit` while others predict: each prediction is by one fit,
+    the last one that had ended when it began.
 
     **When to take something else.** On rows without any structure, as of noise, this is brute
     force with some overhead. For up to about eight features a tree is faster
@@ -206,25 +211,25 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         self : VectorizedKNNClassifier
             The fitted classifier.
         """
-        with unchanged_on_error(self):
+        with learned_at_once(self) as learner:
             if issparse(y):
                 raise ValueError("Expected y to be a dense array, got a sparse one: y.toarray().")
-            search = make_search(self, X)
-            (rows, y), self.image_shape_ = validate_images(
-                self, X, reset=True, y=y, multi_output=True, **search.checks
+            search = make_search(learner, X)
+            (rows, y), learner.image_shape_ = validate_images(
+                learner, X, reset=True, y=y, multi_output=True, **search.checks
             )
-            self._compare_scale(rows, reset=True)
+            learner._compare_scale(rows, reset=True)
             check_classification_targets(y)
-            self.outputs_2d_ = y.ndim == 2 and y.shape[1] > 1
-            labels = y.T if self.outputs_2d_ else [column_or_1d(y, warn=True)]
+            learner.outputs_2d_ = y.ndim == 2 and y.shape[1] > 1
+            labels = y.T if learner.outputs_2d_ else [column_or_1d(y, warn=True)]
             encoded = [np.unique(column, return_inverse=True) for column in labels]
             classes = [values for values, _ in encoded]
-            self.classes_ = classes if self.outputs_2d_ else classes[0]
-            self._y = np.column_stack([codes for _, codes in encoded])
-            self.n_samples_fit_ = rows.shape[0]
-            self._search = search.fit(rows, self.n_jobs)
-            self.effective_metric_ = search.effective_metric
-            self.effective_metric_params_ = search.effective_metric_params
+            learner.classes_ = classes if learner.outputs_2d_ else classes[0]
+            learner._y = np.column_stack([codes for _, codes in encoded])
+            learner.n_samples_fit_ = rows.shape[0]
+            learner._search = search.fit(rows, learner.n_jobs)
+            learner.effective_metric_ = search.effective_metric
+            learner.effective_metric_params_ = search.effective_metric_params
         return self
 
     def kneighbors(self, X=None, n_neighbors=None, return_distance=True):
@@ -253,7 +258,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
             If there are fewer than `n_neighbors` training images (other than the image itself),
             the training data have changed since :meth:`fit`, or distances overflow.
         """
-        shape, found = self._find(X, n_neighbors)
+        shape, found = snapshot(self)._find(X, n_neighbors)
         indices = np.empty(shape, np.int64)
         distances = np.empty(shape) if return_distance else None
         for part, part_distances, part_indices in found:
@@ -285,6 +290,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
                 f'Unsupported mode, must be one of "connectivity", or "distance" but got "{mode}" '
                 "instead"
             )
+        self = snapshot(self)
         if mode == "distance":
             distances, indices = self.kneighbors(X, n_neighbors)
         else:
@@ -309,6 +315,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         ndarray of shape (n,) or (n, n_outputs)
             Labels of most votes; of classes with the same votes, the lower one.
         """
+        self = snapshot(self)
         (n_queries, _), found = self._find(X, None)
         winners = np.empty((n_queries, self._y.shape[1]), np.int64)
         for part, output, votes in self._vote(found):
@@ -332,6 +339,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         ndarray of shape (n, n_classes), or a list of such arrays, one for each output
             Shares of the classes as in `classes_`; each row sums to 1.
         """
+        self = snapshot(self)
         (n_queries, _), found = self._find(X, None)
         shares = [np.empty((n_queries, len(classes))) for classes in self._classes_of_outputs()]
         for part, output, votes in self._vote(found):
@@ -410,6 +418,8 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
                     yield queries, output, votes
 
     def _weights(self, distances):
+        if self.weights in ("uniform", None):
+            return np.ones(distances.shape)
         if callable(self.weights):
             weights = np.asarray(self.weights(distances))
             if weights.shape != distances.shape:
@@ -417,28 +427,13 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
                     f"Expected weights to return an array of the shape of the distances, "
                     f"{distances.shape}, got one of shape {weights.shape}."
                 )
-        elif self.weights == "distance":
+        else:  # "distance"
             with np.errstate(divide="ignore"):
                 weights = 1 / distances
             infinite = np.isinf(weights)
             alone = infinite.any(axis=1)
             weights[alone] = infinite[alone]
-        else:  # "uniform" or None
-            return np.ones(distances.shape)
-        if (weights == 0).all(axis=1).any():
-            raise ValueError(
-                "All neighbors of some sample is getting zero weights. Please modify 'weights' to "
-                "avoid this case if you are using a user-defined function."
-            )
-        in_double = weights.astype(np.float64)
-        with np.errstate(over="ignore"):
-            overflows = np.isinf(in_double.sum(axis=1)) & np.isfinite(in_double).all(axis=1)
-        if overflows.any():
-            raise ValueError(
-                "Expected weights whose sum is a finite number, got some whose sum is above "
-                "1.8e308: scale them down, or scale X up if weights='distance'."
-            )
-        return weights
+        return _checked(weights)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -453,3 +448,30 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         tags.input_tags.pairwise = self.metric == "precomputed"
         tags.input_tags.positive_only = self.metric == "precomputed"
         return tags
+
+
+def _checked(weights):
+    """Return weights in double precision, of which votes can be made."""
+    if weights.dtype.kind not in "biuf":
+        raise ValueError(f"Expected weights that are real numbers, got some of {weights.dtype}.")
+    with np.errstate(over="ignore"):
+        weights = weights.astype(np.float64)
+        sums = weights.sum(axis=1)
+    usable = np.isfinite(weights) & (weights >= 0)
+    if not usable.all():
+        raise ValueError(
+            "Expected weights of votes that are finite numbers of at least 0, got "
+            f"{weights[~usable][0]}: mend the function weights, or the distances where "
+            "weights='distance'."
+        )
+    if (sums == 0).any():
+        raise ValueError(
+            "All neighbors of some sample is getting zero weights. Please modify 'weights' to "
+            "avoid this case if you are using a user-defined function."
+        )
+    if np.isinf(sums).any():
+        raise ValueError(
+            "Expected weights whose sum is a finite number, got some whose sum is above "
+            "1.8e308: scale them down, or scale X up if weights='distance'."
+        )
+    return weights

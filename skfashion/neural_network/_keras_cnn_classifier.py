@@ -30,7 +30,12 @@ from sklearn.utils.validation import (
 from skfashion._base import Estimator
 from skfashion._callbacks import begin_fit, with_callbacks
 from skfashion._pixel_scale import compare_scale
-from skfashion._validation import infer_image_shape, unchanged_on_error, validate_images
+from skfashion._validation import (
+    check_largest,
+    infer_image_shape,
+    unchanged_on_error,
+    validate_images,
+)
 
 from ._architectures import ARCHITECTURES
 from ._batches import count_epochs, images_a_step
@@ -561,8 +566,8 @@ class KerasCNNClassifier(
         Raises
         ------
         ValueError
-            If the images are not those that the network was trained for, or `flips` or `shifts`
-            was set to what cannot be used.
+            If the images are not those that the network was trained for, their pixels are too
+            large for it, or `flips` or `shifts` was set to what cannot be used.
         """
         check_is_fitted(self)
         return self._predict(X, lambda model: model, self.n_classes_)
@@ -734,6 +739,7 @@ class KerasCNNClassifier(
 
         self._check_views()
         rows, _ = validate_images(self, X, reset=False)
+        check_largest(rows, self._dtype)
         compare_scale(self, rows, reset=False)
         outputs = np.empty((len(rows), n_outputs), dtype=self._dtype)
         with self._network.predicting() as model, running():
@@ -746,6 +752,11 @@ class KerasCNNClassifier(
                     for view in views(images, self._mirrored(), self._moved())
                 ]
                 outputs[part] = np.mean(predicted, axis=0, dtype=self._dtype)
+        if not np.isfinite(outputs).all():
+            raise ValueError(
+                "The network made numbers of X that are not finite: scale X as the training images "
+                f"were scaled. Its pixels go up to {max(rows.max(), -rows.min()):.2g}."
+            )
         return outputs
 
     def _is_fitted(self):
@@ -781,6 +792,7 @@ class KerasCNNClassifier(
             self._from_rows = image_shape is None
             self.precision_ = choose_precision(self.precision, rows.dtype)
             self._dtype = "float64" if self.precision_ == "float64" else "float32"
+        check_largest(rows, self._dtype)
         self._check_views()
         return rows, y
 
@@ -832,6 +844,7 @@ class KerasCNNClassifier(
         X, y, *sample_weight = validation_data
         try:
             rows, _ = validate_images(self, X, reset=False)
+            check_largest(rows, self._dtype)
             compare_scale(self, rows, reset=False, name="X of validation_data")
             check_not_one_hot(y)
             y = column_or_1d(y)
