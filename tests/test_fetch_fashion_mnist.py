@@ -23,6 +23,7 @@ import skfashion
 from skfashion.datasets import _fashion_mnist, fetch_fashion_mnist
 
 N_IMAGES = {"train": 12, "test": 5}
+DOWNLOADED = ["skfashion-train-images-idx3-ubyte.gz", "skfashion-train-labels-idx1-ubyte.gz"]
 
 
 def to_idx(array):
@@ -356,14 +357,30 @@ def test_images_and_labels_of_different_lengths(arrays, home):
         fetch_fashion_mnist(data_home=home, download_if_missing=False)
 
 
-def test_damaged_copy_in_data_home_is_replaced_by_a_download(arrays, home, serve):
+def test_damaged_download_is_replaced(arrays, home, serve):
     serve(good)
-    put(home, arrays)
-    flip(home / "train-images-idx3-ubyte.gz")
+    fetch_fashion_mnist(data_home=home)
+    flip(home / DOWNLOADED[0])
     with pytest.warns(UserWarning, match="SHA-256"):
         bunch = fetch_fashion_mnist(data_home=home)
     np.testing.assert_array_equal(bunch.images, arrays["train-images-idx3-ubyte"])
     fetch_fashion_mnist(data_home=home, download_if_missing=False)  # and warns no more
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_files_of_others_in_data_home_are_never_replaced(arrays, home, serve, compress):
+    """As MNIST's files, which have the same names."""
+    serve(good)
+    put(home, {name: 255 - array for name, array in arrays.items()}, compress=compress)
+    before = {path: (path.stat().st_ino, path.read_bytes()) for path in home.iterdir()}
+    with pytest.warns(UserWarning, match="left there.* those of MNIST have the same name"):
+        bunch = fetch_fashion_mnist(subset="all", data_home=home)
+    assert {path: (path.stat().st_ino, path.read_bytes()) for path in before} == before
+    expected = np.concatenate([arrays["train-images-idx3-ubyte"], arrays["t10k-images-idx3-ubyte"]])
+    np.testing.assert_array_equal(bunch.images, expected)
+    assert len(names(home)) == 8
+    again = fetch_fashion_mnist(subset="all", data_home=home, download_if_missing=False)
+    np.testing.assert_array_equal(again.images, expected)  # and warns no more
 
 
 # Downloads
@@ -373,7 +390,10 @@ def test_download_once_with_a_progress_bar(arrays, home, serve, capsys):
     server = serve(good)
     bunch = fetch_fashion_mnist(subset="test", data_home=home / "new")
     np.testing.assert_array_equal(bunch.images, arrays["t10k-images-idx3-ubyte"])
-    assert names(home / "new") == ["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"]
+    assert names(home / "new") == [
+        "skfashion-t10k-images-idx3-ubyte.gz",
+        "skfashion-t10k-labels-idx1-ubyte.gz",
+    ]
     assert len(server.requests) == 2
     printed = capsys.readouterr()
     assert "t10k-images-idx3-ubyte.gz: 100%" in printed.err
@@ -388,7 +408,7 @@ def test_downloaded_file_has_the_usual_permissions(arrays, home, serve):
     fetch_fashion_mnist(data_home=home)
     (home / "usual").touch()
     usual = (home / "usual").stat().st_mode
-    assert (home / "train-images-idx3-ubyte.gz").stat().st_mode == usual
+    assert (home / DOWNLOADED[0]).stat().st_mode == usual
 
 
 BAD_MIRRORS = [cut_off, cut_off_unnoticed, server_error, web_page, other_data, endless]
@@ -399,7 +419,7 @@ def test_second_mirror_helps_when_the_first_is_bad(arrays, home, serve, bad):
     server = serve(bad, good)
     bunch = fetch_fashion_mnist(data_home=home, n_retries=1)
     np.testing.assert_array_equal(bunch.images, arrays["train-images-idx3-ubyte"])
-    assert names(home) == ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
+    assert names(home) == DOWNLOADED
     if bad is endless:
         assert server.hung_up
 
@@ -541,7 +561,7 @@ def test_two_processes_fetch_at_once(arrays, home, serve):
             output, _ = process.communicate(timeout=60)
             assert process.returncode == 0, output
     assert not both.broken
-    assert names(home) == ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
+    assert names(home) == DOWNLOADED
     fetch_fashion_mnist(data_home=home, download_if_missing=False)
 
 

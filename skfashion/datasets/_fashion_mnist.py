@@ -25,6 +25,11 @@ class _IdxFile(NamedTuple):
     shape: tuple
     sha256: str  # of the decompressed file: the data set's copies are compressed differently
 
+    @property
+    def downloaded_name(self):
+        """A name of our own: MNIST's files are called as Fashion-MNIST's are published."""
+        return f"skfashion-{self.name}.gz"
+
 
 _FILES = {
     "train": (
@@ -95,8 +100,8 @@ def fetch_fashion_mnist(
 
     Each file is looked for, in this order, in `data_home`, in keras' own cache, in the system's
     data folder ``/usr/share/datasets/fashion-mnist``, and, if it is in none of them, downloaded
-    into `data_home`. Whatever its source, its decompressed bytes are checked by SHA-256 at each
-    load.
+    into `data_home`, where its name begins with ``skfashion-``. Whatever its source, its
+    decompressed bytes are checked by SHA-256 at each load.
 
     Parameters
     ----------
@@ -173,8 +178,9 @@ def fetch_fashion_mnist(
     -----
     A download is written to a temporary file in `data_home`, checked, and only then given its
     name, in one step: processes may fetch at the same time, and an interrupted download leaves
-    nothing behind. A damaged ``.gz`` file in `data_home` is replaced by that step; nothing
-    else is ever changed or deleted. Files are accepted under their published names with or without
+    nothing behind. Only an earlier download, under a name that begins with ``skfashion-``, is ever
+    replaced, where it is damaged: MNIST's files, which are called as Fashion-MNIST's are published,
+    are safe in `data_home`. Files are accepted under their published names too, with or without
     ``.gz``, compressed or not.
 
     References
@@ -248,19 +254,21 @@ def _find(file, data_home, problems):
     """Return the first good copy on this machine, or None, noting what was wrong elsewhere."""
     keras_home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
     places = (data_home, keras_home / "datasets" / "fashion-mnist", Path(_SYSTEM_FOLDER))
+    paths = [data_home / file.downloaded_name]
     for place in dict.fromkeys(places):  # data_home may well be one of the others
-        for path in (place / f"{file.name}.gz", place / file.name):
-            try:
-                return _load(path, file)
-            except (FileNotFoundError, NotADirectoryError):
-                problems[path] = "no such file"
-            except (OSError, ValueError) as error:
-                problems[path] = _without(path, error)
-                warnings.warn(
-                    f"A copy of Fashion-MNIST is passed over: {path}: {problems[path]}",
-                    # Past _find, fetch_fashion_mnist and validate_params' wrapper.
-                    stacklevel=4,
-                )
+        paths += [place / f"{file.name}.gz", place / file.name]
+    for path in paths:
+        try:
+            return _load(path, file)
+        except (FileNotFoundError, NotADirectoryError):
+            problems[path] = "no such file"
+        except (OSError, ValueError) as error:
+            problems[path] = _without(path, error)
+            warnings.warn(
+                f"A copy of Fashion-MNIST is passed over, and left there: {path}: {problems[path]}",
+                # Past _find, fetch_fashion_mnist and validate_params' wrapper.
+                stacklevel=4,
+            )
     return None
 
 
@@ -271,8 +279,8 @@ def _load(path, file):
     if hasher.hexdigest() != file.sha256:
         raise ValueError(
             f"{path}: expected {file.sha256} as SHA-256 of the decompressed file, found "
-            f"{hasher.hexdigest()}: the file is damaged or is another data set's. Remove it or "
-            "replace it by the right one."
+            f"{hasher.hexdigest()}: the file is damaged or another data set's: those of MNIST have "
+            "the same name."
         )
     return array
 
@@ -308,7 +316,7 @@ def _download_from(url, file, data_home):
     from tqdm import tqdm
 
     data_home.mkdir(parents=True, exist_ok=True)
-    target = data_home / f"{file.name}.gz"
+    target = data_home / file.downloaded_name
     # Unique, so that processes do not write into each other's file; in the same folder, so that
     # the renaming is one step. Not from `tempfile`, whose files only their owner could read.
     part = data_home / f"{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part"
