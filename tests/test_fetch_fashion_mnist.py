@@ -275,6 +275,46 @@ def test_nothing_found_and_no_download(arrays, tmp_path, home):
     assert not home.exists()
 
 
+@pytest.fixture
+def no_home(monkeypatch, tmp_path):
+    """A user of a number only, as in many a container."""
+    pwd = pytest.importorskip("pwd")
+
+    def getpwuid(uid):
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    for name in ("HOME", "KERAS_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", getpwuid)
+    monkeypatch.chdir(tmp_path)  # where a folder called "~" may lie in wait
+
+
+def test_without_a_home_named_folders_do(arrays, tmp_path, home, serve, no_home):
+    server = serve(good)
+    bunch = fetch_fashion_mnist(data_home=home)
+    np.testing.assert_array_equal(bunch.images, arrays["train-images-idx3-ubyte"])
+    assert names(home) == DOWNLOADED
+    put(tmp_path / "system", arrays, only="t10k")
+    fetch_fashion_mnist(subset="test")
+    assert len(server.requests) == 2
+    assert names(tmp_path) == ["home", "system"]
+
+
+@pytest.mark.parametrize("data_home", [None, "~/data"])
+def test_without_a_home_nothing_is_read_from_or_stored_in_its_stead(
+    arrays, tmp_path, serve, no_home, data_home
+):
+    server = serve(good)
+    put(tmp_path / "~" / "data", arrays)
+    put(tmp_path / "~" / ".cache" / "skfashion", arrays)
+    put(tmp_path / "~" / ".keras" / "datasets" / "fashion-mnist", arrays)
+    with pytest.raises(OSError, match=r"stored in ~/.*no home folder is known.*by data_home"):
+        fetch_fashion_mnist(data_home=data_home)
+    assert server.requests == []
+    with pytest.raises(OSError, match=r"skfashion-train-images.*: no home folder is known"):
+        fetch_fashion_mnist(data_home=data_home, download_if_missing=False)
+
+
 # Files on this machine that are not what they should be
 
 

@@ -1,5 +1,6 @@
 """Fashion-MNIST: found on this machine or downloaded, and in either case checked."""
 
+import errno
 import hashlib
 import math
 import os
@@ -69,6 +70,7 @@ _REMEDY = (
     "four published files into a folder and name it by data_home or the environment variable "
     "SKFASHION_DATA."
 )
+_NO_HOME = "no home folder is known that ~ could stand for"
 # A compressed file may be a little larger than what it holds, but not by more than this.
 _DOWNLOAD_SLACK = 1 << 16
 _CHUNK = 1 << 16
@@ -246,18 +248,29 @@ def _resolve_data_home(data_home):
     if not data_home:
         import pooch
 
-        data_home = pooch.os_cache("skfashion")
-    return Path(data_home).expanduser()
+        try:
+            data_home = pooch.os_cache("skfashion")
+        except RuntimeError:  # newer versions of platformdirs do not leave "~" as it is
+            data_home = "~/.cache/skfashion"
+    return _expanded(data_home)
+
+
+def _expanded(folder):
+    """Return the folder in full; it still begins with "~" where no home is known."""
+    return Path(os.path.expanduser(folder))
 
 
 def _find(file, data_home, problems):
     """Return the first good copy on this machine, or None, noting what was wrong elsewhere."""
-    keras_home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    keras_home = _expanded(os.environ.get("KERAS_HOME") or "~/.keras")
     places = (data_home, keras_home / "datasets" / "fashion-mnist", Path(_SYSTEM_FOLDER))
     paths = [data_home / file.downloaded_name]
     for place in dict.fromkeys(places):  # data_home may well be one of the others
         paths += [place / f"{file.name}.gz", place / file.name]
     for path in paths:
+        if str(path).startswith("~"):
+            problems[path] = _NO_HOME
+            continue
         try:
             return _load(path, file)
         except (FileNotFoundError, NotADirectoryError):
@@ -315,6 +328,8 @@ def _download_from(url, file, data_home):
     from pooch import HTTPDownloader
     from tqdm import tqdm
 
+    if str(data_home).startswith("~"):
+        raise OSError(errno.ENOENT, _NO_HOME)
     data_home.mkdir(parents=True, exist_ok=True)
     target = data_home / file.downloaded_name
     # Unique, so that processes do not write into each other's file; in the same folder, so that
