@@ -7,7 +7,7 @@ import numpy as np
 
 from skfashion import __version__
 from skfashion._callers import warn_user
-from skfashion._files import replacing, unfinished_files
+from skfashion._files import remove_unfinished, replacing
 
 from ._engines import assign, values
 from ._fingerprint import fingerprint
@@ -119,8 +119,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     def remove(self):
         """Remove the file, as training has come to its end, and what a kill left unfinished."""
-        for path in (self._path, *unfinished_files(self._path)):
-            path.unlink(missing_ok=True)
+        self._path.unlink(missing_ok=True)
+        remove_unfinished(self._path.parent)
 
     def _unusable(self, error):
         return type(error)(
