@@ -105,15 +105,22 @@ def remove_unfinished(parent):
     Where machines do not share their locks, those of another one tell nothing; what it has not
     touched for a day, it does not write.
     """
-    for folder in Path(parent).glob(f"{_OURS}*") if fcntl is not None else ():
-        with suppress(OSError):  # in use, for one; and tidying up never fails the work
-            if folder.lstat().st_uid != os.geteuid():
-                continue
-            with open(folder / _LOCK, "r+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                of_here = folder.name.startswith(f"{_OURS}{_HOST}-")
-                if of_here or folder.stat().st_mtime < time.time() - _DAY:
-                    shutil.rmtree(folder)
+    if fcntl is None:
+        return
+    with suppress(OSError):  # tidying up never fails the work
+        for folder in Path(parent).glob(f"{_OURS}*"):
+            with suppress(OSError):  # in use, for one
+                _remove_unused(folder)
+
+
+def _remove_unused(folder):
+    if folder.lstat().st_uid != os.geteuid():
+        return
+    with open(folder / _LOCK, "r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        of_here = folder.name.startswith(f"{_OURS}{_HOST}-")
+        if of_here or folder.stat().st_mtime < time.time() - _DAY:
+            shutil.rmtree(folder)
 
 
 def temporary_memmap(shape, dtype):

@@ -243,6 +243,22 @@ def test_disks_without_locks_are_written_to(folder, monkeypatch):
     assert os.listdir(folder) == ["file"]
 
 
+@needs_locks
+def test_tidying_up_never_fails_the_work(folder, writing, monkeypatch):
+    def fails(*args, **kwargs):
+        raise OSError(errno.EIO, "Input/output error")
+
+    writing.kill()
+    writing.wait()
+    left = os.listdir(folder)
+    for of, name in ((_files.shutil, "rmtree"), (_files.fcntl, "flock"), (Path, "glob")):
+        with monkeypatch.context() as patch:
+            patch.setattr(of, name, fails)
+            _files.remove_unfinished(folder)
+            _files.remove_unfinished(folder / "none")
+    assert os.listdir(folder) == left
+
+
 def test_a_full_disk_leaves_nothing(folder):
     full = OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(OSError, match="left on"), mock.patch("builtins.open", side_effect=full):
