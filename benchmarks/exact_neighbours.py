@@ -230,7 +230,7 @@ def growth(trial):
         searches, _ = race(cases, 1 if trial else 3)
         faiss_us, ours_us = (np.median(searches[name]) / len(queries) * 1e6 for name in cases)
         model = ours().fit(rows, y)
-        index = model._search.coarse.nbytes + model._search.fine.nbytes
+        index = model._search.index().coarse.nbytes + model._search.index().fine.nbytes
         yield (
             f"{n:,}",
             f"{faiss_us:.0f}",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from unittest import mock
 
 import joblib
@@ -324,3 +325,21 @@ def test_functions_that_make_callbacks_count_by_what_they_do(scaled, tmp_path):
         with stopped_after(1):
             cnn.set_params(callbacks=[making(patience, tqdm(file=io.StringIO()))]).fit(*scaled)
         assert len(os.listdir(tmp_path)) == n_files
+
+
+def test_a_checkpoint_that_cannot_be_removed_undoes_no_training(scaled, tmp_path, monkeypatch):
+    unlink = Path.unlink
+
+    def refused(self, missing_ok=False):
+        if self.parent == tmp_path and not self.name.startswith("."):
+            raise OSError(errno.EROFS, "Read-only file system")
+        unlink(self, missing_ok)
+
+    X, y = scaled
+    expected = KerasCNNClassifier(**SMALL).fit(X, y).predict_proba(X)
+    monkeypatch.setattr(Path, "unlink", refused)
+    cnn = KerasCNNClassifier(**SMALL, checkpoint_dir=tmp_path)
+    with pytest.warns(UserWarning, match=r"Training is done.*\.npz.*Read-only.*Remove it yourself"):
+        cnn.fit(X, y)
+    assert_array_equal(cnn.predict_proba(X), expected)
+    assert cnn.n_iter_ == SMALL["epochs"]

@@ -2,6 +2,8 @@
 
 import inspect
 import signal
+from functools import wraps
+from pathlib import Path
 
 import joblib
 import keras
@@ -15,6 +17,7 @@ from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, cros
 from sklearn.pipeline import make_pipeline
 
 from skfashion import KerasCNNClassifier, PixelScaler, make_cnn_pipeline
+from skfashion.neural_network import _engines
 
 SMALL = {"architecture": "two_conv_dropout", "filters": (4,), "epochs": 4, "random_state": 0}
 
@@ -138,3 +141,97 @@ def test_what_is_half_trained_is_not_cached(clothes, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         similar.fit(X, y)
     assert not list(tmp_path.rglob("output.pkl"))
+
+
+# What is interrupted while TensorFlow traces it, at any call of these, ends there: the same network
+# is trained afterwards as if nothing had been.
+TRACED = {
+    "layers": (keras.layers.Dense, "call"),
+    "optimizer": (keras.optimizers.Adam, "update_step"),
+    "loss": (keras.Model, "compute_loss"),
+    "metrics": (keras.Model, "compute_metrics"),
+}
+
+
+@pytest.mark.parametrize(
+    ("traced", "searched"), [*((traced, False) for traced in TRACED), ("optimizer", True)]
+)
+def test_a_network_interrupted_while_it_is_traced_is_not_shared(
+    scaled, monkeypatch, traced, searched
+):
+    owner, name = TRACED[traced]
+    X, y = scaled
+    monkeypatch.setattr(_engines, "_idle", [])
+    cnn = KerasCNNClassifier("one_conv_dropout", filters=(3,), epochs=1, random_state=0)
+    expected = None
+    original = getattr(owner, name)
+    for call in range(1, 4):
+        calls = []
+
+        @wraps(original)  # for keras, which reads the names of its arguments
+        def interrupted(self, *args, calls=calls, call=call, **kwargs):
+            calls.append(None)
+            if len(calls) == call:
+                raise KeyboardInterrupt
+            return original(self, *args, **kwargs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, interrupted)
+            fitted = GridSearchCV(cnn, {"dropout": [0, 0.1]}, cv=2) if searched else clone(cnn)
+            try:
+                fitted.fit(X, y, validation_data=(X, y))
+            except KeyboardInterrupt:
+                pass
+            else:
+                assert len(calls) < call  # it is called less often
+        for _ in range(2):
+            got = clone(cnn).fit(X, y, validation_data=(X, y)).predict_proba(X)
+            expected = got if expected is None else expected
+            assert_array_equal(got, expected)
+
+
+def test_a_network_whose_training_was_cut_short_runs_no_other(scaled, monkeypatch):
+    monkeypatch.setattr(_engines, "_idle", [])
+    cnn = interrupted(epoch=3)
+    with pytest.warns(UserWarning, match="after 2 of 4 epochs"):
+        cnn.fit(*scaled)
+    assert _engines._idle == []
+    cnn.set_params(callbacks=None).fit(*scaled)
+    assert len(_engines._idle) == 1
+
+
+class Failing(keras.callbacks.Callback):
+    def __init__(self, when):
+        super().__init__()
+        self.when = when
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.when == "epoch":
+            raise RuntimeError("pruned")
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.when == "batch":
+            raise RuntimeError("pruned")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads as Linux does")
+@pytest.mark.parametrize("failing", ["batch", "epoch", "diverges"])
+def test_fits_that_fail_share_their_model_and_leave_no_threads(scaled, monkeypatch, failing):
+    X, y = scaled
+    monkeypatch.setattr(_engines, "_idle", [])
+    good = KerasCNNClassifier(**SMALL).set_params(epochs=2, batch_size=64)
+    expected = good.fit(X, y).predict_proba(X)
+    ((_, engine),) = _engines._idle
+    if failing == "diverges":
+        bad = clone(good).set_params(learning_rate=1e30)
+    else:
+        bad = clone(good).set_params(callbacks=[Failing(failing)])
+    threads = []
+    for _ in range(6):
+        with pytest.raises((RuntimeError, ValueError), match=r"pruned|Training diverged"):
+            clone(bad).fit(X, y)
+        threads.append(len(list(Path("/proc/self/task").iterdir())))
+        ((_, shared),) = _engines._idle
+        assert shared is engine
+    assert max(threads) <= threads[0]
+    assert_array_equal(clone(good).fit(X, y).predict_proba(X), expected)

@@ -54,6 +54,32 @@ def test_validation_labels_must_be_class_labels():
         KerasCNNClassifier(**SMALL).fit(X, y, validation_data=(X, np.eye(2)[y]))
 
 
+@pytest.mark.parametrize(
+    ("labels", "missing"),
+    [(np.array(["2020-01-01", "2020-01-02"], dtype="M8[D]"), "NaT"), (np.array([0.0, 1]), np.nan)],
+    ids=["date", "number"],
+)
+def test_missing_labels_are_refused(labels, missing):
+    X, y = images(12), np.tile(labels, 6)
+    without = y.copy()
+    y[0] = missing
+    fits = [
+        lambda cnn: cnn.fit(X, y),
+        lambda cnn: cnn.partial_fit(X, y, classes=labels),
+        lambda cnn: cnn.fit(X, without, validation_data=(X, y)),
+    ]
+    for fit in fits:
+        with pytest.raises(ValueError, match=r"y contains (NaN|NaT)"):
+            fit(KerasCNNClassifier(**SMALL))
+
+
+def test_classes_of_another_type_look_different_in_the_error():
+    X, dates = images(12), np.array(["2020-01-01", "2020-01-02"], dtype="datetime64[D]")
+    cnn = KerasCNNClassifier(**SMALL, warm_start=True).fit(X, np.tile(dates, 6))
+    with pytest.raises(ValueError, match=r"\[datetime\.date\(2020, 1, 1\),.*got \['2020-01-01',"):
+        cnn.fit(X, np.tile(dates.astype(str), 6))
+
+
 @given(st.data())
 def test_a_label_gets_the_code_of_the_class_that_it_equals(data):
     kinds = [st.integers(-300, 300), st.booleans(), st.text(alphabet="13ab", max_size=3)]

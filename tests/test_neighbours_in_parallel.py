@@ -230,7 +230,7 @@ VectorizedKNNClassifier().fit(X[:2000], X[:2000, 0] > 9).kneighbors(queries[:100
 knn = VectorizedKNNClassifier(n_neighbors, n_jobs=2)
 tracemalloc.start()
 knn.fit(X, X[:, 0] > 9)
-index = knn._search.coarse.nbytes + knn._search.fine.nbytes + 8 * n
+index = knn._search.index().coarse.nbytes + knn._search.index().fine.nbytes + 8 * n
 print(tracemalloc.get_traced_memory()[1] - index)
 tracemalloc.reset_peak()
 knn.predict(queries)
@@ -292,7 +292,7 @@ def anonymous():
     return sum(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
 before = anonymous()
 knn = VectorizedKNNClassifier(1).fit(X, np.arange(n) % 2)
-index = (knn._search.coarse.nbytes + knn._search.fine.nbytes) / 2**20
+index = (knn._search.index().coarse.nbytes + knn._search.index().fine.nbytes) / 2**20
 peak, done = anonymous(), []
 import threading
 def watch():

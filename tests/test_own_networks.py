@@ -1,5 +1,7 @@
 """Networks of the user's own: whole probabilities, and nothing carried from one fit to the next."""
 
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -123,7 +125,7 @@ def test_a_backbone_made_outside_is_refused(images):
 
     for start in (backbone, frozen):
         before = start.get_weights()
-        with pytest.raises(ValueError, match=r"variables existed before.*clone_model"):
+        with pytest.raises(ValueError, match=r"existed before.*clone_model"):
             fit(lambda shape, n, start=start: ending(shape, n, start), *images)
         for weight, expected in zip(start.get_weights(), before, strict=True):
             assert_array_equal(weight, expected)
@@ -148,6 +150,57 @@ def test_a_layer_made_outside_is_refused(images):
 
     with pytest.raises(ValueError, match="Make all layers inside the function"):
         fit(architecture, *images)
+    layer = layers.Dense(5, name="outside")
+    for _ in range(2):  # before it has variables, too
+        with pytest.raises(ValueError, match=r"outside.* existed before.*Make the layers inside"):
+            fit(architecture, *images)
+
+
+def of_two_heads(input_shape, n_classes):
+    inputs = keras.Input(input_shape)
+    heads = [layers.Dense(n_classes, activation="softmax")(convolved(inputs)) for _ in range(2)]
+    return keras.Model(inputs, {"first": heads[0], "second": heads[1]})
+
+
+def of_two_inputs(input_shape, n_classes):
+    inputs = [keras.Input(input_shape) for _ in range(2)]
+    outputs = layers.Dense(n_classes, activation="softmax")(convolved(layers.Add()(inputs)))
+    return keras.Model(inputs, outputs)
+
+
+def of_other_images(input_shape, n_classes):
+    return nested((5, 5, 3), n_classes)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "message"),
+    [
+        (
+            of_two_heads,
+            r"of_two_heads .* got \{'first': \(8, 7\), 'second': \(8, 7\)\} for 8 images",
+        ),
+        (of_two_inputs, r"of_two_inputs must take one batch of images of shape \(9, 9, 1\)"),
+        (of_other_images, r"of_other_images must take one batch of images of shape \(9, 9, 1\)"),
+    ],
+)
+def test_a_network_of_other_inputs_or_outputs_is_refused_by_name(images, architecture, message):
+    with pytest.raises(ValueError, match=message):
+        fit(architecture, *images)
+
+
+def with_a_lambda(input_shape, n_classes):
+    doubled = layers.Lambda(lambda images: 2 * images)
+    outputs = [layers.Flatten(), layers.Dense(n_classes, activation="softmax")]
+    return keras.Sequential([keras.Input(input_shape), doubled, *outputs])
+
+
+def test_a_network_with_a_lambda_is_not_pickled(images):
+    cnn = fit(with_a_lambda, *images)
+    assert cnn.predict(images[0]).shape == images[1].shape
+    with pytest.raises(ValueError, match=r"holds a lambda.*register_keras_serializable"):
+        pickle.dumps(cnn)
+    with pytest.raises(ValueError, match=r"holds a lambda.*register_keras_serializable"):
+        cnn.save_model("never.keras")
 
 
 @pytest.mark.parametrize("architecture", ["two_conv_dropout", "residual"])

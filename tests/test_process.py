@@ -99,17 +99,22 @@ def test_a_layer_of_channels_first_is_refused(scaled):
         KerasCNNClassifier(augmenter=layer).fit(*scaled)
 
 
-def test_graphs_and_several_devices_are_refused(scaled, monkeypatch):
+def test_graphs_and_several_devices_are_refused(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier("two_conv_dropout", filters=(4,), epochs=1).fit(X, y)
     calls = [lambda: cnn.predict(X), lambda: clone(cnn).fit(X, y), lambda: cnn.partial_fit(X, y)]
     for call in calls:
         with tf.Graph().as_default(), pytest.raises(RuntimeError, match="eager execution is off"):
             call()
-    two = type("Strategy", (), {"num_replicas_in_sync": 2})()
-    monkeypatch.setattr(tf.distribute, "get_strategy", lambda: two)
-    for call in calls:
-        with pytest.raises(RuntimeError, match=r"one device, .* outside of strategy\.scope"):
+    for strategy in (tf.distribute.MirroredStrategy(["CPU:0"]), tf.distribute.MirroredStrategy()):
+        for call in calls:
+            with (
+                strategy.scope(),
+                pytest.raises(RuntimeError, match=r"one device, .* outside of strategy\.scope"),
+            ):
+                call()
+    with tf.distribute.OneDeviceStrategy("CPU:0").scope():
+        for call in calls:
             call()
 
 

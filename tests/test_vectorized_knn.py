@@ -158,8 +158,10 @@ def test_the_index_takes_at_most_a_fifth_of_the_data_in_single_precision():
     for n_features in (10, 59, 60, 64, 100, 345, 346, 784, 3072):
         X = np.random.RandomState(0).randint(0, 256, (1_500, n_features), np.uint8)
         knn = VectorizedKNNClassifier().fit(X, X[:, 0] % 2)
-        assert (knn._search.coarse.nbytes + knn._search.fine.nbytes) <= X.size * 4 / 5
-        assert (knn._search.coarse.size > 0) == (n_features >= 60)
+        assert (
+            knn._search.index().coarse.nbytes + knn._search.index().fine.nbytes
+        ) <= X.size * 4 / 5
+        assert (knn._search.index().coarse.size > 0) == (n_features >= 60)
 
 
 def test_refitting_forgets_what_was_fitted(data):

@@ -49,6 +49,7 @@ def search(queries, rows, scales, coordinates, coarse, fine, n_neighbors, *, n_j
         Of rows at the same distance, the lower number comes first.
     """
     n_queries, n_features = queries.shape
+    _check_shapes(queries, rows, scales, coordinates, coarse, fine)
     n_jobs = min(effective_n_jobs(n_jobs), max(1, n_queries * len(rows) // PAIRS))
     budget = min(get_config()["working_memory"], MOST_WORKING_MEMORY) * MIB // n_jobs
     # A quarter of the memory is for the queries: as they are, as coordinates, and their heaps.
@@ -86,6 +87,22 @@ def search(queries, rows, scales, coordinates, coarse, fine, n_neighbors, *, n_j
             found = parallel(calls)
         for i, part in enumerate(parts):
             yield part, *_merge(found[i * n_splits : (i + 1) * n_splits], n_neighbors)
+
+
+def _check_shapes(queries, rows, scales, coordinates, coarse, fine):
+    """Raise an error where the compiled loops, which do not look, would leave an array."""
+    n_rows, n_features = rows.shape
+    n_indexed = 0 if coordinates.components is None else n_rows
+    n_coarse, n_fine = coordinates.n_columns
+    found = queries.shape[1], scales.shape, coordinates.center.shape, coarse.shape, fine.shape
+    if found not in (
+        (n_features, scales, (n_features,), (n_indexed, n_coarse), (n_indexed, n_fine))
+        for scales in ((0,), (n_rows,))
+    ):
+        raise ValueError(
+            f"The parts of these nearest neighbours do not fit {n_rows} rows of {n_features} "
+            "features: they were changed after fit. Fit again."
+        )
 
 
 def _run(queries, own, first, rows, scales, coarse, fine, coordinates, n_neighbors, budget):

@@ -1,9 +1,13 @@
 """What finds neighbours: the exact search of this package, or scikit-learn's."""
 
+import threading
+from typing import NamedTuple
+
 import numpy as np
 from joblib import effective_n_jobs
 from scipy.sparse import issparse
 from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import assert_all_finite
 
 from skfashion.neighbors._blas import limited_blas
 from skfashion.neighbors._coordinates import UNSCALED, Coordinates, read_only
@@ -13,6 +17,7 @@ from skfashion.neighbors._task import NO_ROW, inverse_norms
 # 32-bit words that share one sum of a fingerprint, and what each of them is multiplied by.
 _WORDS = 1_024
 _KEYS = read_only(np.random.RandomState(0).randint(2**32, size=_WORDS, dtype=np.uint32) | 1)
+_making = threading.Lock()
 _CHANGED = (
     "The training data have changed since fit: fit again, or fit on a copy, X.copy(), and change X."
 )
@@ -21,6 +26,15 @@ _CHANGED = (
 def make_search(estimator, X):
     """Return the search that the parameters of an estimator, and the type of X, ask for."""
     return (ExactSearch if ExactSearch.serves(estimator, X) else ScikitLearnSearch)(estimator)
+
+
+class Index(NamedTuple):
+    """What rules rows out, made from the rows alone."""
+
+    scales: np.ndarray
+    coordinates: Coordinates
+    coarse: np.ndarray
+    fine: np.ndarray
 
 
 class ExactSearch:
@@ -47,11 +61,18 @@ class ExactSearch:
         *(np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.uint64, np.int64),
     ]
 
+    _METRICS = ("euclidean", "l2", "sqeuclidean", "cosine")
+    checks = {"dtype": _DTYPES, "order": "C", "accept_sparse": "csr"}
+
     def __init__(self, estimator):
         metric = estimator.metric
         self.effective_metric = "euclidean" if metric == "minkowski" else metric
-        self.effective_metric_params = {}
-        self.checks = {"dtype": self._DTYPES, "order": "C", "accept_sparse": "csr"}
+        self._index = None
+
+    @property
+    def effective_metric_params(self):
+        """The parameters of the metric in use: none."""
+        return {}
 
     @staticmethod
     def serves(estimator, X):
@@ -59,10 +80,7 @@ class ExactSearch:
         metric = estimator.metric
         return (
             estimator.algorithm in ("auto", "brute")
-            and (
-                metric in ("euclidean", "l2", "sqeuclidean", "cosine")
-                or (metric == "minkowski" and estimator.p == 2)
-            )
+            and (metric in ExactSearch._METRICS or (metric == "minkowski" and estimator.p == 2))
             and not estimator.metric_params
             and not issparse(X)
         )
@@ -80,12 +98,30 @@ class ExactSearch:
         # A view, as the shape of the user's own array can be set.
         self.rows = read_only(rows)
         self._fingerprint = self._take_fingerprint()
-        self._scales = inverse_norms(rows) if self.effective_metric == "cosine" else UNSCALED
-        with limited_blas(effective_n_jobs(n_jobs)):
-            self._coordinates = Coordinates.fit(rows, self._scales)
-            indexed = rows if self._coordinates.components is not None else rows[:0]
-            self.coarse, self.fine, _ = self._coordinates.of(indexed, self._scales)
+        self._index = self._make_index(n_jobs)
         return self
+
+    @property
+    def n_rows(self):
+        """Number of rows."""
+        return len(self.rows)
+
+    def _make_index(self, n_jobs):
+        scales = inverse_norms(self.rows) if self.effective_metric == "cosine" else UNSCALED
+        with limited_blas(effective_n_jobs(n_jobs)):
+            coordinates = Coordinates.fit(self.rows, scales)
+            indexed = self.rows if coordinates.components is not None else self.rows[:0]
+            coarse, fine, _ = coordinates.of(indexed, scales)
+        return Index(scales, coordinates, coarse, fine)
+
+    def index(self, n_jobs=None):
+        """Return what rules rows out; it is made anew once these are loaded from a file."""
+        if self._index is None:
+            with _making:
+                if self._index is None:
+                    assert_all_finite(self.rows, input_name="the training data")
+                    self._index = self._make_index(n_jobs)
+        return self._index
 
     def search(self, queries, n_neighbors, n_jobs):
         """Yield the nearest rows, for some of the queries at a time.
@@ -114,10 +150,7 @@ class ExactSearch:
         parts = search(
             self.rows if queries is None else queries,
             self.rows,
-            self._scales,
-            self._coordinates,
-            self.coarse,
-            self.fine,
+            *self.index(n_jobs),
             n_neighbors,
             n_jobs=n_jobs,
             own=queries is None,
@@ -145,8 +178,35 @@ class ExactSearch:
         return int(fingerprint(words, _KEYS)), data[whole:].tobytes()
 
     def __getstate__(self):
-        # Nobody else has the rows that come out of a pickle.
-        return {**vars(self), "_fingerprint": None}
+        # A file could hold an index that rules out what is near; so it holds none.
+        return {"rows": self.rows, "effective_metric": self.effective_metric}
+
+    def __setstate__(self, state):
+        if (
+            set(state) != {"rows", "effective_metric"}
+            or state["effective_metric"] not in self._METRICS
+            or not self._are_rows(state["rows"])
+        ):
+            raise ValueError(
+                "These nearest neighbours cannot be loaded: they are damaged, or of another "
+                "version of skfashion."
+            )
+        self.effective_metric = state["effective_metric"]
+        self.rows = read_only(state["rows"])
+        self._fingerprint = self._index = None  # nobody else has rows that come out of a file
+        self._was_writeable = False
+
+    @classmethod
+    def _are_rows(cls, rows):
+        return (
+            isinstance(rows, np.ndarray)
+            and rows.ndim == 2
+            and rows.size > 0
+            and rows.dtype in cls._DTYPES
+            and rows.dtype.isnative
+            and rows.flags.c_contiguous
+            and rows.flags.aligned
+        )
 
 
 def _writeable(array):
@@ -200,6 +260,11 @@ class ScikitLearnSearch:
         """Index the rows, of which no copy is made unless they are sparse."""
         self._neighbors.set_params(n_jobs=n_jobs).fit(rows)
         return self
+
+    @property
+    def n_rows(self):
+        """Number of rows."""
+        return self._neighbors.n_samples_fit_
 
     @property
     def effective_metric(self):

@@ -17,6 +17,10 @@ from skfashion.neighbors._searches import make_search
 
 # Votes that are counted at a time: 8 MiB.
 VOTES = 2**20
+_DO_NOT_FIT = (
+    "The labels of these nearest neighbours do not fit their images: they were changed after fit, "
+    "or the file that they are from is damaged. Fit again."
+)
 
 
 class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
@@ -334,9 +338,29 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
             shares[output][part] = votes / votes.sum(axis=1, keepdims=True)
         return shares if self.outputs_2d_ else shares[0]
 
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "_search" in vars(self):
+            self._check_parts()
+            for codes, classes in zip(self._y.T, self._classes_of_outputs(), strict=True):
+                if codes.min() < 0 or codes.max() >= len(classes):
+                    raise ValueError(_DO_NOT_FIT)
+
+    def _check_parts(self):
+        """Raise an error unless what was learned fits together, at no cost worth mentioning."""
+        codes, n_outputs = self._y, len(self._classes_of_outputs())
+        if not (
+            isinstance(codes, np.ndarray)
+            and codes.dtype == np.int64
+            and codes.shape == (self.n_samples_fit_, n_outputs)
+            and self._search.n_rows == self.n_samples_fit_ > 0
+        ):
+            raise ValueError(_DO_NOT_FIT)
+
     def _find(self, X, n_neighbors):
         """Return the shape of what is found, and an iterator over what the search yields."""
         check_is_fitted(self)
+        self._check_parts()
         if n_neighbors is None:
             n_neighbors = self.n_neighbors  # which may have been set since the fit
         if not isinstance(n_neighbors, Integral):

@@ -118,8 +118,18 @@ class Checkpoint(keras.callbacks.Callback):
                 warn_user(f"{self._unusable(error)} Training goes on without checkpoints.")
 
     def remove(self):
-        """Remove the file, as training has come to its end, and what a kill left unfinished."""
-        self._path.unlink(missing_ok=True)
+        """Remove the file, as training has come to its end, and what a kill left unfinished.
+
+        What is learned is not lost if that fails.
+        """
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            warn_user(
+                f"Training is done, but its checkpoint {str(self._path)!r} cannot be removed: "
+                f"{error.strerror}. Remove it yourself: else fit with the same parameters and "
+                "data ends with what it holds."
+            )
         remove_unfinished(self._path.parent)
 
     def _unusable(self, error):

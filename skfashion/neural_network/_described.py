@@ -2,8 +2,16 @@
 
 import json
 import sys
+import threading
+from contextlib import contextmanager
+from math import inf, prod
+
+import numpy as np
 
 from ._keras import building, load_keras
+from ._trusted_classes import LITERALS, TRUSTED
+
+_SPARE = 2**20  # numbers that layers may keep to themselves
 
 
 def describe(thing):
@@ -18,51 +26,144 @@ def describe(thing):
     return json.dumps(described)
 
 
-def revive(described):
+def revive(described, kind, weights=None):
     """Return a new object from its description, or the function that there was.
+
+    Parameters
+    ----------
+    described : str or callable
+        As of `describe`.
+    kind : str
+        Of the object: one of the names in `_kinds`.
+    weights : list of ndarray or None, default=None
+        For all variables of a model, which may have few others: before memory is taken for them,
+        it is known to be damaged.
 
     Raises
     ------
     ValueError
-        If a class in it is neither keras' own nor registered: none is looked for elsewhere, as that
-        would run code that a file names.
+        If it names anything that is neither on the list of classes to trust nor registered with
+        keras under this very name, as that could run code; if it is damaged.
     """
     if not isinstance(described, str):
         return described
     keras = load_keras()
     from . import _layers, _muon  # noqa: F401 (keras is told of their classes)
 
-    described = json.loads(described)
-    for name in _foreign(described):
-        if keras.saving.get_registered_object(name) is None:
-            raise ValueError(
-                f"{name} is not a class of keras, nor one that keras was told of. Before a network "
-                "with it is loaded, import the module that registers it under this name "
-                "(keras.saving.register_keras_serializable), or tell keras of the class: "
-                f"keras.saving.get_custom_objects()[{name!r}] = ..."
-            )
-    return keras.saving.deserialize_keras_object(described)
+    try:
+        described = json.loads(described)
+        _check_trusted(described)
+        with _few_variables(keras, weights):
+            made = keras.saving.deserialize_keras_object(described)
+        if not isinstance(made, _kinds(keras)[kind]):
+            raise ValueError(f"{made!r} is no {kind}")
+        return made
+    except _NotTrustedError:
+        raise
+    except Exception as error:  # keras raises errors of many kinds for what it did not write
+        raise ValueError(
+            f"The {kind} of this network cannot be made: its description is damaged, or of another "
+            f"version of keras or skfashion. ({type(error).__name__}: {str(error)[:500]})"
+        ) from error
+
+
+def _kinds(keras):
+    layer, loss, optimizer = keras.layers.Layer, keras.losses.Loss, keras.optimizers.Optimizer
+    schedule = keras.optimizers.schedules.LearningRateSchedule
+    return {
+        "model": keras.Model,
+        "loss": loss,
+        "optimizer": optimizer,
+        "parameter": (layer, loss, optimizer, schedule),
+    }
+
+
+class _NotTrustedError(ValueError):
+    pass
+
+
+def check_can_be_made(described):
+    """Raise a ValueError if `revive` would refuse what is described, as of `describe`."""
+    if isinstance(described, str):
+        _check_trusted(json.loads(described))
+
+
+def _check_trusted(described):
+    parts = list(_not_trusted(described))
+    if parts:
+        keras = load_keras()
+        for part in parts:
+            _check_registered(keras, part)
+
+
+def _check_registered(keras, part):
+    """Raise an error unless keras will make of a description what is registered with it."""
+    name, key = _names_of(part)
+    if name == "__lambda__":
+        raise _NotTrustedError(
+            "The network holds a lambda, which a file would have to hold as code that could run "
+            "code of anyone's. Write a function, and register it "
+            "(keras.saving.register_keras_serializable), or a layer of your own."
+        )
+    registered = keras.saving.get_registered_object(key)
+    if part["class_name"] == "function":
+        is_it = callable(registered) and not isinstance(registered, type)
+    else:  # keras reads what has no module otherwise
+        is_it = "module" in part and getattr(registered, "__name__", None) == name
+    if not is_it:
+        raise _NotTrustedError(
+            f"The network names {key!r} (of the module {part.get('module')!r}), which is neither "
+            "among the classes of keras that a file may name nor registered with keras, so it "
+            "could run code. If it is yours, import the module that registers it "
+            "(keras.saving.register_keras_serializable) before the network is loaded. If it is "
+            "keras' own and you trust the file, register it yourself: "
+            f"keras.saving.get_custom_objects()[{key!r}] = ..."
+        )
+
+
+@contextmanager
+def _few_variables(keras, weights):
+    """Refuse to make many more variables in the block, in this thread, than `weights` are for."""
+    of_class, thread = keras.Variable.__init__, threading.get_ident()
+    left = inf if weights is None else _SPARE + sum(weight.size for weight in weights)
+
+    def __init__(self, initializer, shape=None, *args, **kwargs):  # noqa: N807 (keras' own)
+        nonlocal left
+        if threading.get_ident() == thread:
+            left -= np.size(initializer) if shape is None else prod(np.atleast_1d(shape).tolist())
+            if left < 0:
+                raise ValueError("it has more variables than there are weights for")
+        of_class(self, initializer, shape, *args, **kwargs)
+
+    keras.Variable.__init__ = __init__
+    try:
+        yield
+    finally:
+        keras.Variable.__init__ = of_class
 
 
 def is_ours(described):
     """Tell whether everything in a description, read from its JSON, is keras' own or ours."""
-    return all(name.startswith("skfashion>") for name in _foreign(described))
+    return not any(_not_trusted(described))
 
 
-def _foreign(described):
-    """Go through the names, as registered, of what is not in keras itself."""
-    if isinstance(described, list):
-        for part in described:
-            yield from _foreign(part)
-    if not isinstance(described, dict):
-        return
-    if "class_name" in described and "config" in described:
-        module = described.get("module") or "keras"
-        is_function = described["class_name"] in ("function", "__lambda__")
-        if is_function or module.split(".")[0] not in ("keras", "builtins"):
-            yield described.get("registered_name") or str(described["class_name"])
-    for part in described.values():
-        yield from _foreign(part)
+def _not_trusted(described):
+    """Go through the descriptions of all that is not on the list."""
+    if isinstance(described, list | dict):
+        for part in described.values() if isinstance(described, dict) else described:
+            yield from _not_trusted(part)
+    if isinstance(described, dict) and "class_name" in described:
+        name, _ = _names_of(described)
+        if name not in LITERALS and (str(described.get("module")), name) not in TRUSTED:
+            yield described
+
+
+def _names_of(described):
+    """Return a name in its module, and that under which keras first looks for it."""
+    name = str(described["class_name"])
+    if name == "function":
+        return str(described.get("config")), str(described.get("config"))
+    return name, str(described.get("registered_name") or name)
 
 
 class Described:
@@ -87,13 +188,7 @@ def pack(value):
     if _is_several(value):
         return type(value)(map(pack, value))
     keras = load_keras()
-    kinds = (
-        keras.layers.Layer,
-        keras.losses.Loss,
-        keras.optimizers.Optimizer,
-        keras.optimizers.schedules.LearningRateSchedule,
-    )
-    if not isinstance(value, kinds):
+    if not isinstance(value, _kinds(keras)["parameter"]):
         return value
     described = describe(value)
     return Described(described) if is_ours(json.loads(described)) else value
@@ -102,7 +197,7 @@ def pack(value):
 def _unpack(value):
     if _is_several(value):
         return type(value)(map(_unpack, value))
-    return revive(value.json) if isinstance(value, Described) else value
+    return revive(value.json, "parameter") if isinstance(value, Described) else value
 
 
 class MayBePacked:

@@ -47,7 +47,7 @@ def plain_model(description, weights, *, image_shape, views, precision):
     """
     described = _plain(json.loads(description), precision)
     with building(precision, seed=0):  # of no consequence: weights are put in
-        network = revive(json.dumps(described))
+        network = revive(json.dumps(described), "model", weights)
         assign(network, weights)
         images = keras.Input(image_shape)
         predicted = [network(view) for view in views(images)]

@@ -96,7 +96,7 @@ def check_process():
     """Raise an error where TensorFlow cannot run networks.
 
     That is, where it would wait for threads that only another process has, where its eager
-    execution is off, and where it would give each of several devices batches of its own.
+    execution is off, and where variables are to be spread over devices.
     """
     if _process["is_fork"]:
         raise RuntimeError(
@@ -116,11 +116,10 @@ def check_process():
             "process that leaves eager execution on."
         )
     strategy = tf.distribute.get_strategy()
-    if strategy.num_replicas_in_sync > 1:
+    if tf.distribute.has_strategy() and not isinstance(strategy, tf.distribute.OneDeviceStrategy):
         raise RuntimeError(
             "Networks train and predict on one device, but this is within the scope of a "
-            f"{type(strategy).__name__} of {strategy.num_replicas_in_sync}. Call skfashion outside "
-            "of strategy.scope()."
+            f"{type(strategy).__name__}. Call skfashion outside of strategy.scope()."
         )
 
 

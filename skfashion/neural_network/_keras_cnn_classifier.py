@@ -21,6 +21,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
+    assert_all_finite,
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
@@ -35,7 +36,7 @@ from ._architectures import ARCHITECTURES
 from ._batches import count_epochs, images_a_step
 from ._described import MayBePacked, pack
 from ._precision import PRECISIONS, choose_precision
-from ._targets import check_not_one_hot, encode, set_aside, weigh
+from ._targets import check_not_one_hot, encode, set_aside, unique_labels, weigh
 
 _OPTIONS = ("filters", "depth", "kernel_size", "dense_units", "dropout", "batch_normalization")
 _KERAS_PARAMETERS = ("augmenter", "learning_rate", "loss", "optimizer")
@@ -452,7 +453,7 @@ class KerasCNNClassifier(
         with unchanged_on_error(self):
             go_on = self.warm_start and self._is_fitted()
             rows, y = self._validate_training(X, y, go_on)
-            self._set_classes(np.unique(y), go_on)
+            self._set_classes(unique_labels(y)[0], go_on)
             encoded = self._encode(rows, y, sample_weight)
             data, subset = self._weigh(encoded, y)
             _check_several(self.classes_[np.unique(data[1][subset])])
@@ -535,7 +536,7 @@ class KerasCNNClassifier(
                 raise ValueError("classes must be passed on the first call to partial_fit.")
             rows, y = self._validate_training(X, y, go_on)
             if classes is not None:
-                self._set_classes(np.unique(column_or_1d(classes)), go_on)
+                self._set_classes(unique_labels(column_or_1d(classes))[0], go_on)
             training = self._weigh(self._encode(rows, y, sample_weight), y)
             self._draw_seed(go_on)
             optimizer = self._begin(None, go_on)
@@ -811,8 +812,8 @@ class KerasCNNClassifier(
             self.n_classes_ = len(classes)
         elif not np.array_equal(classes, self.classes_):
             raise ValueError(
-                f"Training can only go on with the classes it began with, {self.classes_}; got "
-                f"{classes}."
+                "Training can only go on with the classes it began with, "
+                f"{self.classes_.tolist()}; got {classes.tolist()}."
             )
 
     def _encode(self, rows, y, sample_weight):
@@ -834,6 +835,7 @@ class KerasCNNClassifier(
             compare_scale(self, rows, reset=False)
             check_not_one_hot(y)
             y = column_or_1d(y)
+            assert_all_finite(y, input_name="y")
             check_classification_targets(y)
             check_consistent_length(rows, y)
             return self._encode(rows, y, *(sample_weight or [None]))
@@ -954,7 +956,7 @@ class KerasCNNClassifier(
                 callbacks=self.callbacks,
             )
         with self._network.training(optimizer, to_others=bool(self.callbacks)) as model:
-            history, best_epoch, n_steps = train(
+            history, best_epoch, n_steps, was_interrupted = train(
                 model,
                 batches(*training, augment=augment, seed=self._seed),
                 None if validation is None else batches(*validation),
@@ -967,6 +969,8 @@ class KerasCNNClassifier(
                 verbose=self.verbose,
                 path=path,
             )
+            if was_interrupted:
+                self._network.share_no_more()
         for name, values in history.items():
             self.history_[name] = self.history_.get(name, []) + values
         self.n_iter_ = len(self.history_.get("loss", []))

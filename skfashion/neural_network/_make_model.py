@@ -26,8 +26,8 @@ class HalfPrecisionError(ValueError):
 
 
 @contextmanager
-def _new_variables(keras):
-    """Yield a list of the variables that the block makes, and draw their values in float32.
+def _new_layers_and_variables(keras):
+    """Yield a list of what the block makes, and draw the values of variables in float32.
 
     An initializer draws other numbers in float64 than in float32 from the same seed. Drawn in
     float32 alike, initial weights do not depend on the type of the images.
@@ -50,11 +50,17 @@ def _new_variables(keras):
             initializer = in_single_precision(initializer)
         of_class(self, initializer, *args, **kwargs)
 
-    keras.Variable.__init__ = __init__
+    of_layer = keras.Layer.__init__
+
+    def begin_layer(self, *args, **kwargs):
+        made.append(self)
+        of_layer(self, *args, **kwargs)
+
+    keras.Variable.__init__, keras.Layer.__init__ = __init__, begin_layer
     try:
         yield made
     finally:
-        keras.Variable.__init__ = of_class
+        keras.Variable.__init__, keras.Layer.__init__ = of_class, of_layer
 
 
 def _use_float32_from_last_weights(keras, tensors):
@@ -88,24 +94,36 @@ def _use_float32_where_images_get_narrow(keras, model):
             layer.dtype_policy = "float32"
 
 
-def _check_variables(name, variables, made):
-    made = {id(variable) for variable in made}
-    shared = [variable.path for variable in variables if id(variable) not in made]
-    if shared:
+def _check_new(name, model, made):
+    """Raise a ValueError if layers with variables, or variables, existed before the call."""
+    made = {id(thing) for thing in made}
+    layers = [layer for layer in model._flatten_layers() if layer.variables]
+    before = [layer.name for layer in layers if id(layer) not in made]
+    before += [variable.path for variable in model.variables if id(variable) not in made]
+    if before:
         raise ValueError(
             f"The architecture {name} must make all layers of its network when it is called, but "
-            f"{len(shared)} variables existed before, {shared[0]} among them: what one fit learns "
-            "would go into the next. Make the layers inside the function; for a pretrained model, "
-            "load it there, or copy it there by keras.models.clone_model and set_weights."
+            f"{before[0]} existed before: what one fit learns would go into the next. Make the "
+            "layers inside the function; for a pretrained model, load it there, or copy it there "
+            "by keras.models.clone_model and set_weights."
         )
+
+
+def _shapes_of(outputs):
+    """Return the shape of what a model gives, or the shapes where it gives several."""
+    if isinstance(outputs, dict):
+        return {name: _shapes_of(output) for name, output in outputs.items()}
+    if isinstance(outputs, list | tuple):
+        return [_shapes_of(output) for output in outputs]
+    return tuple(outputs.shape)
 
 
 def _check_probabilities(keras, name, outputs, n_classes):
     """Raise a ValueError unless a network gives one probability a class, in whole precision."""
-    if getattr(outputs, "shape", None) != (_PROBES, n_classes):
+    if _shapes_of(outputs) != (_PROBES, n_classes):
         raise ValueError(
             f"The architecture {name} must have one output a class, of shape (n, {n_classes}) for "
-            f"n images, got {getattr(outputs, 'shape', outputs)} for {_PROBES} images."
+            f"n images, got {_shapes_of(outputs)} for {_PROBES} images."
         )
     probabilities = keras.ops.convert_to_numpy(outputs).astype(float)
     errors = np.abs(probabilities.sum(axis=1) - 1)
@@ -166,7 +184,7 @@ def make_model(keras, architecture, input_shape, n_classes, options):
             f"{options}, which its signature does not take: {error}."
         ) from error
     images = np.random.RandomState(0).uniform(-1, 1, (_PROBES, *input_shape)).astype(np.float32)
-    with _new_variables(keras) as made:
+    with _new_layers_and_variables(keras) as made:
         try:
             model = architecture(input_shape, n_classes, **options)
         except ValueError as error:
@@ -178,8 +196,14 @@ def make_model(keras, architecture, input_shape, n_classes, options):
             ) from error
         if not isinstance(model, keras.Model):
             raise ValueError(f"The architecture {name} must return a keras.Model, got {model!r}.")
-        model(images, training=False)  # builds it, if nothing has yet
-    _check_variables(name, model.variables, made)
+        try:
+            model(images, training=False)  # builds it, if nothing has yet
+        except ValueError as error:
+            raise ValueError(
+                f"The network of the architecture {name} must take one batch of images of shape "
+                f"{input_shape} (height, width, channels): {error}"
+            ) from error
+    _check_new(name, model, made)
     _use_float32_where_images_get_narrow(keras, model)
     _use_float32_from_last_weights(keras, getattr(model, "outputs", None) or [])
     _check_probabilities(keras, name, model(images, training=False), n_classes)

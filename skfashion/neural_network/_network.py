@@ -1,12 +1,17 @@
 """The network of a classifier: its arrays, and a description of the model that runs them."""
 
+import gc
 import json
 import threading
 from contextlib import contextmanager
+from numbers import Integral
 
-from ._described import describe, revive
+import numpy as np
+
+from ._described import check_can_be_made, describe, revive
 from ._engines import Engine, assign, give_back, has_idle, key_of, take, values
 from ._keras import building, check_process
+from ._precision import PRECISIONS
 from ._training import compile_network
 
 _STATE = (
@@ -19,6 +24,25 @@ _STATE = (
     "_weights",
     "_state",
 )
+
+
+_garbage = {"is_left": False}
+
+
+@contextmanager
+def _garbage_of_errors_collected():
+    """Collect what an error in a block like this one has left, before the next one.
+
+    The frames that it went through hold on to themselves by it, and to threads of TensorFlow's.
+    """
+    if _garbage["is_left"]:
+        _garbage["is_left"] = False
+        gc.collect()
+    try:
+        yield
+    except BaseException:
+        _garbage["is_left"] = True
+        raise
 
 
 class Network:
@@ -61,6 +85,7 @@ class Network:
     def _begin(self, own):
         self._lock = threading.Lock()
         self._own = own
+        self._shares = True
         self._contents = object()  # another one whenever the weights change
         self._key = key_of(self._model, self._loss, self._optimizer)
 
@@ -87,8 +112,9 @@ class Network:
 
     def _make(self, optimizer):
         with building(self._precision, seed=0):  # of no consequence: weights are put in
-            model, loss = revive(self._model), revive(self._loss)
-            compile_network(model, revive(optimizer), loss)
+            model = revive(self._model, "model", self._weights)
+            loss, optimizer = revive(self._loss, "loss"), revive(optimizer, "optimizer")
+            compile_network(model, optimizer, loss)
         return model
 
     def _hold(self, model):
@@ -127,7 +153,7 @@ class Network:
             Whether the user's own code will see the model, and may make another one of it.
         """
         check_process()
-        with self._lock:
+        with self._lock, _garbage_of_errors_collected():
             described = self._optimizer if optimizer is None else describe(optimizer)
             key = None if self._key is None else key_of(self._model, self._loss, described)
             if key is None:
@@ -142,9 +168,17 @@ class Network:
                 self._state if optimizer is None else None,
                 json.loads(described)["config"]["learning_rate"],
             )
-            engine.holds = None
+            engine.holds, self._shares = None, True
             model, before = engine.model, _identity(engine.model) if to_others else None
-            yield model
+            n_steps = int(model.optimizer.iterations)
+            try:
+                yield model
+            except Exception:
+                # Once a step is done, the model is traced, and no part of it is what failed.
+                is_same = not to_others or _identity(model) == before
+                if is_same and int(model.optimizer.iterations) > n_steps:
+                    give_back(key, engine)
+                raise
             self._optimizer = described
             if to_others and _identity(model) != before:
                 engine.release()
@@ -154,15 +188,23 @@ class Network:
             self._weights, self._state = values(model), values(model.optimizer)
             self._key = key
             engine.holds = self._contents = object()
-            give_back(key, engine)
+            if self._shares:
+                give_back(key, engine)
+
+    def share_no_more(self):
+        """Have the model that is being trained run no other network.
+
+        An interruption may have come anywhere, also while TensorFlow traced the model.
+        """
+        self._shares = False
 
     def described(self, optimizer):
         """Return all that a training with `optimizer`, as in `training`, begins from."""
-        return self.__getstate__(), None if optimizer is None else describe(optimizer)
+        return self._whole_state(), None if optimizer is None else describe(optimizer)
 
     def model_and_weights(self):
         """Return the description of the model, and the values of all of its variables."""
-        state = self.__getstate__()
+        state = self._whole_state()
         return state["_model"], state["_weights"]
 
     def copy_of(self, model):
@@ -182,7 +224,7 @@ class Network:
             self._state = None
             return
         with building(self._precision, seed=0):  # of no consequence: nothing is drawn
-            optimizer = revive(self._optimizer)
+            optimizer = revive(self._optimizer, "optimizer")
         self._compile(self._own.model_, optimizer)
 
     def _compile(self, model, optimizer):
@@ -205,6 +247,12 @@ class Network:
             raise
 
     def __getstate__(self):
+        state = self._whole_state()
+        for name in ("_model", "_loss", "_optimizer"):
+            check_can_be_made(state[name])  # now, while what to do about it can be done
+        return state
+
+    def _whole_state(self):
         with self._lock:
             state = {name: getattr(self, name) for name in _STATE}
             if self._own is not None:
@@ -222,8 +270,44 @@ class Network:
                 "This network cannot be loaded: it is damaged, or of another version of skfashion. "
                 f"Expected {sorted(_STATE)}, got {sorted(state)}."
             )
+        for name, value in state.items():
+            if not _is_whole(name, value):
+                raise ValueError(
+                    "This network cannot be loaded: it is damaged, or of another version of "
+                    f"skfashion. Its {name} is {str(value)[:100]!r}."
+                )
         vars(self).update(state)
         self._begin(None)
+
+
+def _is_whole(name, value):
+    """Tell whether a part of a network's state is of the kind that it is written as."""
+    if name == "_image_shape":
+        return isinstance(value, tuple) and len(value) == 3 and all(map(_is_count, value))
+    if name == "_n_classes":
+        return _is_count(value)
+    if name == "_precision":
+        return value in PRECISIONS
+    if name in ("_weights", "_state"):
+        is_list = isinstance(value, list) and all(_is_numbers(array) for array in value)
+        return is_list or (name == "_state" and value is None)
+    if name == "_loss" and callable(value):
+        return True
+    try:
+        described = json.loads(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    config = described.get("config") if isinstance(described, dict) else None
+    needed = {"learning_rate", "use_ema"} if name == "_optimizer" else set()
+    return isinstance(config, dict) and needed <= set(config)
+
+
+def _is_count(value):
+    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
+
+
+def _is_numbers(array):
+    return isinstance(array, np.ndarray) and array.dtype.kind in "fiub"
 
 
 def _identity(model):

@@ -18,6 +18,20 @@ def check_not_one_hot(y):
         )
 
 
+def unique_labels(y):
+    """Return the sorted labels in `y`, an array of shape (n,), and the position of each there.
+
+    Raises
+    ------
+    ValueError
+        If a date is missing.
+    """
+    if y.dtype.kind in "mM" and np.isnat(y).any():
+        raise ValueError("Input y contains NaT: leave these images out.")
+    labels, positions = np.unique(y, return_inverse=True)
+    return labels, positions.ravel()
+
+
 def encode_labels(y, classes):
     """Return the position of each label in `classes`.
 
@@ -40,7 +54,7 @@ def encode_labels(y, classes):
     ValueError
         If a label is not equal to any of `classes`.
     """
-    labels, positions = np.unique(y, return_inverse=True)
+    labels, positions = unique_labels(y)
     codes = {label: code for code, label in enumerate(classes)}
     unknown = labels[[label not in codes for label in labels]]
     if len(unknown):
@@ -49,7 +63,7 @@ def encode_labels(y, classes):
             f"Expected labels among the classes {classes.tolist()}, got "
             f"{unknown[:_SHOWN].tolist()}{others}."
         )
-    return np.array([codes[label] for label in labels])[positions.ravel()]
+    return np.array([codes[label] for label in labels])[positions]
 
 
 def _relative(weights):

@@ -79,6 +79,8 @@ def train(
         Counted from the first epoch ever; None without `patience`, or if no epoch was completed.
     n_steps : int
         Number of steps of the optimizer, those before a checkpoint included.
+    was_interrupted : bool
+        Whether the user ended the training.
 
     Raises
     ------
@@ -121,6 +123,7 @@ def train(
     with ExitStack() as feeds:
         dataset = feeds.enter_context(feed(training, range(first, last)))
         held_out = {}
+        was_interrupted = False
         if validation is not None:
             held_out["validation_data"] = feeds.enter_context(feed(validation, repeat(0)))
             held_out["validation_steps"] = len(validation)
@@ -149,6 +152,7 @@ def train(
                     f"{message}, which are lost. With checkpoint_dir and random_state set, the "
                     "next fit goes on from the last epoch."
                 ) from None
+            was_interrupted = True
             warn_user(f"{message}: the network stays as it is now.")
             # As keras does at the end: where weights are averaged, the average is what is kept.
             model.optimizer.finalize_variable_values(model.trainable_variables)
@@ -168,4 +172,5 @@ def train(
             f"{losses[-3:]}. Lower learning_rate, or scale the pixels first (PixelScaler)."
         )
     best_epoch = best.best_epoch if best is not None and losses else None
-    return recorder.history, best_epoch, int(model.optimizer.iterations) - steps_before
+    n_steps = int(model.optimizer.iterations) - steps_before
+    return recorder.history, best_epoch, n_steps, was_interrupted

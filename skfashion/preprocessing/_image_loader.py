@@ -13,7 +13,13 @@ from skfashion._callers import warn_user
 from skfashion._validation import SIDE, parse_image_shape
 
 from ._background import box_of_object, fit_background, without_frame
-from ._photographs import list_of_photographs, load_pillow, name_of, read_rgb
+from ._photographs import (
+    FORMATS,
+    list_of_photographs,
+    name_of,
+    read_rgb,
+    registered_formats,
+)
 
 # A photograph is averaged down to so many times the image, before its edges are trimmed.
 _WORKING_SIZE = 16
@@ -87,6 +93,11 @@ class ImageLoader(TransformerMixin, Estimator):
         image that fills memory. The default is Pillow's own limit, ``PIL.Image.MAX_IMAGE_PIXELS``,
         which has to be raised along with this one.
 
+    formats : tuple of str, default=("AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP")
+        What files may be, by Pillow's names of formats, whatever their names end in. Pillow reads
+        AVIF from version 11.3 on, and HEIF where ``pillow_heif.register_heif_opener()`` was
+        called. Take others for files that you trust only: for EPS, Pillow starts Ghostscript.
+
     See Also
     --------
     skfashion.make_cnn_pipeline : With ``from_files=True``, begins with this.
@@ -151,6 +162,7 @@ class ImageLoader(TransformerMixin, Estimator):
         "trim": [Interval(Real, 0, 1, closed="left"), None],
         "sharpen": ["boolean"],
         "max_pixels": [Interval(Integral, 1, None, closed="left")],
+        "formats": [tuple, list],
     }
 
     def __init__(
@@ -161,12 +173,14 @@ class ImageLoader(TransformerMixin, Estimator):
         trim=0.05,
         sharpen=True,
         max_pixels=89_478_485,
+        formats=FORMATS,
     ):
         self.image_shape = image_shape
         self.background = background
         self.trim = trim
         self.sharpen = sharpen
         self.max_pixels = max_pixels
+        self.formats = formats
 
     @as_one_task
     @_fit_context(prefer_skip_nested_validation=True)
@@ -229,7 +243,7 @@ class ImageLoader(TransformerMixin, Estimator):
             which.
         """
         self._validate_params()  # no fit need have come before
-        load_pillow()
+        formats = registered_formats(self.formats)
         shape = self._checked_image_shape()
         photographs = list_of_photographs(X)
         images = np.zeros((len(photographs), *shape), dtype=np.uint8)
@@ -237,7 +251,11 @@ class ImageLoader(TransformerMixin, Estimator):
         blank = []
         for position, item in enumerate(photographs):
             photograph, has_shape = read_rgb(
-                item, position, canvas=canvas, max_pixels=self.max_pixels
+                item,
+                position,
+                canvas=canvas,
+                max_pixels=self.max_pixels,
+                formats=formats,
             )
             is_plain = not self._draw(photograph, images[position])
             if (has_shape or not is_plain) and images[position].max() < _BLANK:

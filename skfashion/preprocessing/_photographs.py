@@ -23,7 +23,11 @@ _CORRUPT = (
     struct.error,
     zlib.error,
 )
+# Formats of Pillow whose readers are part of it, or of pillow-heif, and start no other program.
+FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP")
 _ORIGIN = "a path, a binary file, an image of Pillow, or an array of pixels"
+_MORE_FORMATS = "The parameter formats of ImageLoader allows others."
+_VARIANTS = ("MPO",)  # what Pillow calls a JPEG file of several pictures
 _BITS_PER_SAMPLE, _MAX_SAMPLE_VALUE = 258, 281  # tags of TIFF
 _NEARLY_WHITE = 191  # mean of an object that would not show on white
 _HINTS = {
@@ -68,7 +72,27 @@ def list_of_photographs(X):
     return list(X)
 
 
-def read_rgb(item, position, *, canvas, max_pixels):
+def registered_formats(formats):
+    """Return those of the parameter `formats` that Pillow can read here.
+
+    Raises
+    ------
+    ValueError
+        If Pillow does not know one that is not among `FORMATS`.
+    """
+    Image = load_pillow()
+    Image.init()
+    names = [str(name).upper() for name in formats]
+    unknown = [name for name in names if name not in Image.OPEN and name not in FORMATS]
+    if unknown:
+        raise ValueError(
+            f"formats must be names of formats that Pillow reads, {', '.join(sorted(Image.OPEN))}; "
+            f"got {unknown[0]!r}."
+        )
+    return [name for name in names if name in Image.OPEN]
+
+
+def read_rgb(item, position, *, canvas, max_pixels, formats):
     """Read one photograph.
 
     Parameters
@@ -82,6 +106,8 @@ def read_rgb(item, position, *, canvas, max_pixels):
         white, or black where the object is nearly white; else what the border is nearer to.
     max_pixels : int
         How many a file or an image of Pillow may have.
+    formats : list of str
+        Of files, by Pillow's names.
 
     Returns
     -------
@@ -102,13 +128,19 @@ def read_rgb(item, position, *, canvas, max_pixels):
         return _as_rgb(_from_array(item, name), canvas, name)
     if isinstance(item, load_pillow().Image):
         _check_size(item.size, max_pixels, name)
+        is_read_later = getattr(item, "tile", None)
+        if is_read_later and item.format not in (*formats, *_VARIANTS):
+            raise ValueError(
+                f"{name}: expected an image in one of the formats {', '.join(formats)}, got one in "
+                f"{item.format}. {_MORE_FORMATS}"
+            )
         return _as_rgb(item, canvas, name)
     if not (is_path(item) or hasattr(item, "read")):
         hint = _HINTS.get(type(item), "")
         raise ValueError(f"{name}: expected {_ORIGIN}; got {type(item).__name__}.{hint}")
     with _opened(item, name) as file:
-        with _errors_of_pillow(name):
-            image = load_pillow().open(file)
+        with _errors_of_pillow(name, formats):
+            image = load_pillow().open(file, formats=formats)
         with image:
             _check_size(image.size, max_pixels, name)
             return _as_rgb(image, canvas, name)
@@ -170,7 +202,7 @@ def _rest_of(file, name):
 
 
 @contextmanager
-def _errors_of_pillow(name):
+def _errors_of_pillow(name, formats=()):
     Image = load_pillow()
     try:
         yield
@@ -182,9 +214,10 @@ def _errors_of_pillow(name):
     except _CORRUPT as error:
         if getattr(error, "errno", None) is not None:  # the system's own, such as of a bad disk
             raise OSError(error.errno, f"{name} cannot be read: {error.strerror}") from error
+        known = f" in one of the formats {', '.join(formats)}" if formats else ""
         raise ValueError(
-            f"{name}: expected an image in a format that Pillow reads, such as JPEG or PNG, found "
-            f"something else or a damaged file: {str(error).strip()}"
+            f"{name}: expected an image{known}, found something else or a damaged file: "
+            f"{str(error).strip()}{'. ' + _MORE_FORMATS if formats else ''}"
         ) from error
 
 

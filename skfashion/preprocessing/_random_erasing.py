@@ -301,7 +301,8 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
                     f"shape {found} (height, width, channels): leave image_shape at None."
                 )
             return asked
-        return found or getattr(self, "image_shape_", infer_image_shape(n_features))
+        learned = found or getattr(self, "image_shape_", infer_image_shape(n_features))
+        return asked_image_shape(learned, n_features)  # which may have been set since the fit
 
     def _check_ranges(self, dtype):
         """Return area_range, aspect_range and fill_range, for images of a type."""
