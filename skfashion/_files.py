@@ -1,18 +1,29 @@
-"""Files that are whole or absent, and arrays in temporary ones."""
+"""Files that are whole or absent, arrays in temporary ones, and what kills leave of either."""
 
 import errno
-import glob
 import os
+import platform
+import shutil
+import stat
 import tempfile
-import uuid
+import time
 import weakref
-from contextlib import contextmanager
+import zlib
+from contextlib import contextmanager, suppress
 from math import prod
 from pathlib import Path
 
 import numpy as np
 
-_HOST = f"{uuid.getnode():x}"
+try:
+    import fcntl
+except ImportError:  # Windows: what a kill leaves there stays
+    fcntl = None
+
+_OURS = ".skfashion-"
+_HOST = f"{zlib.crc32(os.fsencode(platform.node())):08x}"
+_LOCK = "skfashion.lock"
+_DAY = 86_400
 
 
 @contextmanager
@@ -21,48 +32,95 @@ def replacing(path):
 
     Parameters
     ----------
-    path : str or os.PathLike
-        What the file is to be called. Its folder must exist.
+    path : str, bytes or os.PathLike
+        What the file is to be called. Its folder must exist. A file of that name, or that a link of
+        that name leads to, is replaced; the new one takes its mode, and its owner and group as far
+        as the system allows. Nothing but files is replaced.
 
     Yields
     ------
     pathlib.Path
-        Where to write, with the same ending. After an error, what was written is removed and what
-        was at `path` is still there.
+        Where to write, with the same name in a folder that others cannot read. After an error,
+        what was written is removed and what was at `path` is still there.
     """
-    path = Path(path)
+    name = Path(os.fsdecode(path)).name
+    path = Path(os.path.realpath(os.fsdecode(path)))
     if not path.parent.is_dir():
         raise FileNotFoundError(
             errno.ENOENT, "There is no such folder to write to", str(path.parent)
         )
-    unfinished = path.with_name(
-        f".{path.stem}-{_HOST}-{os.getpid()}-{uuid.uuid4().hex}{path.suffix}"
-    )
+    old = path.lstat() if os.path.lexists(path) else None
+    if old is not None and not stat.S_ISREG(old.st_mode):
+        raise FileExistsError(
+            errno.EEXIST, "What has this name is not a file, which alone is replaced", str(path)
+        )
+    folder, lock = _own_folder(path.parent)
     try:
+        unfinished = folder / name
         yield unfinished
         with open(unfinished, "rb+") as file:
+            if old is not None:
+                _take_after(unfinished, old)
             os.fsync(file.fileno())  # else a power cut may leave the new name on an empty file
         unfinished.replace(path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        _remove(folder, lock, os.getpid())
 
 
-def unfinished_files(path):
-    """Return what processes of this machine that were killed have left beside `path`."""
-    pattern = f".{glob.escape(Path(path).stem)}-{_HOST}-*-*{Path(path).suffix}"
-    return [file for file in Path(path).parent.glob(pattern) if not _runs(file.stem.split("-")[-2])]
+def _take_after(path, old):
+    mode = stat.S_IMODE(old.st_mode)
+    if hasattr(os, "chown"):
+        for owner in ((old.st_uid, -1), (-1, old.st_gid)):
+            with suppress(OSError):
+                os.chown(path, *owner)
+        if path.stat().st_gid != old.st_gid:
+            mode &= ~stat.S_IRWXG  # what was for one group is not for another
+    path.chmod(mode)
 
 
-def _runs(pid):
-    if os.name == "nt":  # which has no signal that does nothing
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's
-        return True
-    return True
+def _own_folder(parent):
+    """Make a folder to write in, and a lock by which others know it to be in use.
+
+    The system frees the lock when the process ends, however it does.
+    """
+    remove_unfinished(parent)
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f"{_OURS}{_HOST}-", dir=parent))
+        try:
+            lock = open(folder / _LOCK, "x")  # noqa: SIM115 (closed by _remove)
+        except OSError:
+            folder.rmdir()
+            raise
+        if fcntl is not None:
+            with suppress(OSError):  # a disk without locks, where nothing is tidied up either
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.path.exists(lock.name):
+            return folder, lock
+        lock.close()  # taken for what a kill has left, in the moment before it was locked
+
+
+def remove_unfinished(parent):
+    """Remove what killed processes of this user have left of files in a folder, and nothing else.
+
+    Where machines do not share their locks, those of another one tell nothing; what it has not
+    touched for a day, it does not write.
+    """
+    if fcntl is None:
+        return
+    with suppress(OSError):  # tidying up never fails the work
+        for folder in Path(parent).glob(f"{_OURS}*"):
+            with suppress(OSError):  # in use, for one
+                _remove_unused(folder)
+
+
+def _remove_unused(folder):
+    if folder.lstat().st_uid != os.geteuid():
+        return
+    with open(folder / _LOCK, "r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        of_here = folder.name.startswith(f"{_OURS}{_HOST}-")
+        if of_here or folder.stat().st_mtime < time.time() - _DAY:
+            shutil.rmtree(folder)
 
 
 def temporary_memmap(shape, dtype):
@@ -79,23 +137,23 @@ def temporary_memmap(shape, dtype):
     """
     if 0 in shape:
         return np.empty(shape, dtype)
-    handle, name = tempfile.mkstemp(prefix="skfashion-", suffix=".pixels")
     n_bytes = prod(shape) * dtype.itemsize
     try:
-        with open(handle, "rb+") as file:
-            _reserve(file, n_bytes)
-        array = np.memmap(name, dtype=dtype, mode="r+", shape=shape)
+        folder, lock = _own_folder(tempfile.gettempdir())
+        try:
+            with open(folder / "pixels", "xb+") as file:
+                _reserve(file, n_bytes)
+                array = np.memmap(file, dtype=dtype, mode="r+", shape=shape)
+        except BaseException:
+            _remove(folder, lock, os.getpid())
+            raise
     except OSError as error:
-        os.unlink(name)
         raise type(error)(
             error.errno,
             f"Arrays on disk are scaled to a temporary file, of {n_bytes:,} bytes here, which "
             f"{tempfile.gettempdir()!r} cannot take: {error.strerror}. Set TMPDIR to another one.",
         ) from error
-    except BaseException:
-        os.unlink(name)
-        raise
-    weakref.finalize(array._mmap, _remove, name, os.getpid())
+    weakref.finalize(array._mmap, _remove, folder, lock, os.getpid())
     return array
 
 
@@ -109,6 +167,7 @@ def _reserve(file, n_bytes):
         file.write(block[: n_bytes - start])
 
 
-def _remove(name, pid):
+def _remove(folder, lock, pid):
+    lock.close()
     if os.getpid() == pid:  # not in a process forked from the one that made it
-        Path(name).unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -23,8 +23,9 @@ def export_onnx(estimator, path):
         Fitted; a pipeline as of :func:`~skfashion.make_cnn_pipeline`, or of other steps among
         PixelScaler, ImageReshaper and RandomErasing.
 
-    path : str or os.PathLike
-        Where to write; a file that is there is replaced, once the new one is whole.
+    path : str, bytes or os.PathLike
+        Where to write; a file that is there, or that a link there leads to, is replaced, once the
+        new one is whole, and the new one takes its mode.
 
     Raises
     ------

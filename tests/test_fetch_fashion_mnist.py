@@ -7,22 +7,29 @@ data are at the end.
 import errno
 import gzip
 import hashlib
+import itertools
 import signal
+import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import skfashion
-from skfashion.datasets import _fashion_mnist, fetch_fashion_mnist
+from skfashion import _files
+from skfashion.datasets import _download, _fashion_mnist, fetch_fashion_mnist
 
 N_IMAGES = {"train": 12, "test": 5}
+DOWNLOADED = ["skfashion-train-images-idx3-ubyte.gz", "skfashion-train-labels-idx1-ubyte.gz"]
 
 
 def to_idx(array):
@@ -122,6 +129,52 @@ def endless(handler, content):
             return
 
 
+def redirects(handler, content):
+    handler.send_response(302)
+    handler.send_header("Location", handler.path.replace("/0/", "/1/"))
+    handler.end_headers()
+
+
+# Mirrors that would never end, and are quick only in waiting for more.
+
+
+def drip(handler, start, drop):
+    """Send a little again and again, until the client hangs up."""
+    try:
+        handler.wfile.write(start)
+        while True:
+            handler.wfile.write(drop)
+            time.sleep(0.001)
+    except OSError:
+        handler.server.left.set()
+
+
+def drips_bytes(handler, content):
+    drip(handler, b"HTTP/1.1 200 OK\r\n\r\n", b"\0")
+
+
+def drips_a_header(handler, content):
+    drip(handler, b"HTTP/1.1 200 OK\r\nX: ", b"x")
+
+
+def drips_continue(handler, content):
+    drip(handler, b"", b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def drips_trailers(handler, content):
+    start = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n"
+    drip(handler, start % (len(content), content), b"X: y\r\n")
+
+
+SLOW_MIRRORS = [drips_bytes, drips_a_header, drips_continue, drips_trailers]
+
+
+@pytest.fixture
+def slow_clock(monkeypatch):
+    """A clock by which each look at it takes a second."""
+    monkeypatch.setattr(_download, "monotonic", itertools.count().__next__)
+
+
 @pytest.fixture
 def serve(arrays, monkeypatch):
     """Serve the stand-in files by mirrors of the given kinds, and note each request."""
@@ -137,7 +190,7 @@ def serve(arrays, monkeypatch):
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.requests, server.hung_up = [], []
+    server.requests, server.hung_up, server.left = [], [], threading.Event()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
 
@@ -274,6 +327,46 @@ def test_nothing_found_and_no_download(arrays, tmp_path, home):
     assert not home.exists()
 
 
+@pytest.fixture
+def no_home(monkeypatch, tmp_path):
+    """A user of a number only, as in many a container."""
+    pwd = pytest.importorskip("pwd")
+
+    def getpwuid(uid):
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    for name in ("HOME", "KERAS_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", getpwuid)
+    monkeypatch.chdir(tmp_path)  # where a folder called "~" may lie in wait
+
+
+def test_without_a_home_named_folders_do(arrays, tmp_path, home, serve, no_home):
+    server = serve(good)
+    bunch = fetch_fashion_mnist(data_home=home)
+    np.testing.assert_array_equal(bunch.images, arrays["train-images-idx3-ubyte"])
+    assert names(home) == DOWNLOADED
+    put(tmp_path / "system", arrays, only="t10k")
+    fetch_fashion_mnist(subset="test")
+    assert len(server.requests) == 2
+    assert names(tmp_path) == ["home", "system"]
+
+
+@pytest.mark.parametrize("data_home", [None, "~/data"])
+def test_without_a_home_nothing_is_read_from_or_stored_in_its_stead(
+    arrays, tmp_path, serve, no_home, data_home
+):
+    server = serve(good)
+    put(tmp_path / "~" / "data", arrays)
+    put(tmp_path / "~" / ".cache" / "skfashion", arrays)
+    put(tmp_path / "~" / ".keras" / "datasets" / "fashion-mnist", arrays)
+    with pytest.raises(OSError, match=r"stored in ~/.*no home folder is known.*by data_home"):
+        fetch_fashion_mnist(data_home=data_home)
+    assert server.requests == []
+    with pytest.raises(OSError, match=r"skfashion-train-images.*: no home folder is known"):
+        fetch_fashion_mnist(data_home=data_home, download_if_missing=False)
+
+
 # Files on this machine that are not what they should be
 
 
@@ -356,14 +449,30 @@ def test_images_and_labels_of_different_lengths(arrays, home):
         fetch_fashion_mnist(data_home=home, download_if_missing=False)
 
 
-def test_damaged_copy_in_data_home_is_replaced_by_a_download(arrays, home, serve):
+def test_damaged_download_is_replaced(arrays, home, serve):
     serve(good)
-    put(home, arrays)
-    flip(home / "train-images-idx3-ubyte.gz")
+    fetch_fashion_mnist(data_home=home)
+    flip(home / DOWNLOADED[0])
     with pytest.warns(UserWarning, match="SHA-256"):
         bunch = fetch_fashion_mnist(data_home=home)
     np.testing.assert_array_equal(bunch.images, arrays["train-images-idx3-ubyte"])
     fetch_fashion_mnist(data_home=home, download_if_missing=False)  # and warns no more
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_files_of_others_in_data_home_are_never_replaced(arrays, home, serve, compress):
+    """As MNIST's files, which have the same names."""
+    serve(good)
+    put(home, {name: 255 - array for name, array in arrays.items()}, compress=compress)
+    before = {path: (path.stat().st_ino, path.read_bytes()) for path in home.iterdir()}
+    with pytest.warns(UserWarning, match="left there.* those of MNIST have the same name"):
+        bunch = fetch_fashion_mnist(subset="all", data_home=home)
+    assert {path: (path.stat().st_ino, path.read_bytes()) for path in before} == before
+    expected = np.concatenate([arrays["train-images-idx3-ubyte"], arrays["t10k-images-idx3-ubyte"]])
+    np.testing.assert_array_equal(bunch.images, expected)
+    assert len(names(home)) == 8
+    again = fetch_fashion_mnist(subset="all", data_home=home, download_if_missing=False)
+    np.testing.assert_array_equal(again.images, expected)  # and warns no more
 
 
 # Downloads
@@ -373,7 +482,10 @@ def test_download_once_with_a_progress_bar(arrays, home, serve, capsys):
     server = serve(good)
     bunch = fetch_fashion_mnist(subset="test", data_home=home / "new")
     np.testing.assert_array_equal(bunch.images, arrays["t10k-images-idx3-ubyte"])
-    assert names(home / "new") == ["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"]
+    assert names(home / "new") == [
+        "skfashion-t10k-images-idx3-ubyte.gz",
+        "skfashion-t10k-labels-idx1-ubyte.gz",
+    ]
     assert len(server.requests) == 2
     printed = capsys.readouterr()
     assert "t10k-images-idx3-ubyte.gz: 100%" in printed.err
@@ -388,10 +500,10 @@ def test_downloaded_file_has_the_usual_permissions(arrays, home, serve):
     fetch_fashion_mnist(data_home=home)
     (home / "usual").touch()
     usual = (home / "usual").stat().st_mode
-    assert (home / "train-images-idx3-ubyte.gz").stat().st_mode == usual
+    assert (home / DOWNLOADED[0]).stat().st_mode == usual
 
 
-BAD_MIRRORS = [cut_off, cut_off_unnoticed, server_error, web_page, other_data, endless]
+BAD_MIRRORS = [cut_off, cut_off_unnoticed, server_error, web_page, other_data, endless, redirects]
 
 
 @pytest.mark.parametrize("bad", BAD_MIRRORS)
@@ -399,7 +511,7 @@ def test_second_mirror_helps_when_the_first_is_bad(arrays, home, serve, bad):
     server = serve(bad, good)
     bunch = fetch_fashion_mnist(data_home=home, n_retries=1)
     np.testing.assert_array_equal(bunch.images, arrays["train-images-idx3-ubyte"])
-    assert names(home) == ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
+    assert names(home) == DOWNLOADED
     if bad is endless:
         assert server.hung_up
 
@@ -417,7 +529,77 @@ def test_bad_mirrors_alone_are_an_error_and_leave_nothing(arrays, home, serve, m
     for mirror in _fashion_mnist._MIRRORS:
         assert f"{mirror}train-images-idx3-ubyte.gz: " in str(raised.value)
     assert "500 Server Error" in str(raised.value)
-    assert ".part" not in str(raised.value)
+    assert f"{home}/." not in str(raised.value)
+    if bad is redirects:
+        assert "expected a file, found 302" in str(raised.value)
+
+
+@pytest.mark.parametrize("slow", SLOW_MIRRORS)
+def test_second_mirror_helps_when_the_first_is_too_slow(arrays, home, serve, slow_clock, slow):
+    server = serve(slow, good)
+    bunch = fetch_fashion_mnist(data_home=home, n_retries=1)
+    np.testing.assert_array_equal(bunch.images, arrays["train-images-idx3-ubyte"])
+    assert names(home) == DOWNLOADED
+    assert server.left.wait(60)
+
+
+@pytest.mark.parametrize("slow", SLOW_MIRRORS)
+def test_slow_mirrors_alone_are_an_error_and_leave_nothing(arrays, home, serve, slow_clock, slow):
+    serve(slow)
+    with pytest.raises(OSError, match=r"16,384 bytes a second .*found [\d,]+ bytes in 3\d sec"):
+        fetch_fashion_mnist(data_home=home, n_retries=1)
+    assert names(home) == []
+
+
+def test_mirror_that_says_nothing(arrays, home, serve, monkeypatch):
+    monkeypatch.setattr(_download, "_PATIENCE", 0.1)
+    serve(lambda handler, content: handler.rfile.read(1))  # until the client hangs up
+    with pytest.raises(OSError, match="timed out"):
+        fetch_fashion_mnist(data_home=home, n_retries=1)
+    assert names(home) == []
+
+
+def test_mirror_that_drips_its_greeting(arrays, home, monkeypatch):
+    """An https one, whose record of 16 KiB never ends."""
+    monkeypatch.setattr(_download, "_PATIENCE", 0.1)
+    left = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet():
+            connection, _ = server.accept()
+            handler = SimpleNamespace(
+                wfile=connection.makefile("wb", buffering=0), server=SimpleNamespace(left=left)
+            )
+            drip(handler, b"\x16\x03\x03\x40\0\x02\0\x3f\xfc\x03\x03", b"\0")
+            handler.wfile.close()
+            connection.close()
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        mirror = f"https://127.0.0.1:{server.getsockname()[1]}/"
+        monkeypatch.setattr(_fashion_mnist, "_MIRRORS", (mirror,))
+        with pytest.raises(OSError, match="timed out"):
+            fetch_fashion_mnist(data_home=home, n_retries=1)
+        thread.join()
+    assert left.is_set()
+    assert names(home) == []
+
+
+def test_bytes_received_lengthen_the_time_that_a_download_may_take(monkeypatch):
+    seconds = 0
+    monkeypatch.setattr(_download, "monotonic", lambda: seconds)
+    allowance = _download._Allowance(1 << 30)
+    seconds = _download._PATIENCE + 10
+    allowance.take(10 * _download._LEAST_RATE)
+    seconds += 1
+    with pytest.raises(ValueError, match="found 163,840 bytes in 41 seconds"):
+        allowance.take(0)
+
+
+def test_mirrors_without_https_come_last():
+    schemes = [mirror.partition(":")[0] for mirror in _fashion_mnist._MIRRORS]
+    assert schemes[0] == "https"
+    assert schemes == sorted(schemes, reverse=True)
 
 
 def test_retry_after_a_bad_moment(arrays, home, serve):
@@ -440,10 +622,10 @@ def test_mirror_that_does_not_answer(arrays, home, monkeypatch):
 
 
 def test_full_disk(arrays, home, serve, monkeypatch):
-    def write(self, chunk):
+    def copyfileobj(*args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(_fashion_mnist._BoundedWriter, "write", write)
+    monkeypatch.setattr(_download, "copyfileobj", copyfileobj)
     server = serve(good, good)
     with pytest.raises(OSError, match=r"could not be stored.*No space left.*Make room") as raised:
         fetch_fashion_mnist(data_home=home)
@@ -512,7 +694,7 @@ def test_interrupted_download_leaves_nothing(arrays, home, serve, ctrl_c):
 
 def test_interrupted_check_leaves_nothing(arrays, home, serve, monkeypatch):
     def load_idx(path, **kwargs):
-        if path.suffix == ".part":
+        if path.exists():
             raise KeyboardInterrupt
         raise FileNotFoundError
 
@@ -541,7 +723,7 @@ def test_two_processes_fetch_at_once(arrays, home, serve):
             output, _ = process.communicate(timeout=60)
             assert process.returncode == 0, output
     assert not both.broken
-    assert names(home) == ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
+    assert names(home) == DOWNLOADED
     fetch_fashion_mnist(data_home=home, download_if_missing=False)
 
 
@@ -551,7 +733,7 @@ def stand_in_code():
         name: getattr(_fashion_mnist, name) for name in ("_FILES", "_MIRRORS", "_SYSTEM_FOLDER")
     }
     return (
-        "from skfashion.datasets import _fashion_mnist, fetch_fashion_mnist\n"
+        "from skfashion.datasets import _download, _fashion_mnist, fetch_fashion_mnist\n"
         "from skfashion.datasets._fashion_mnist import _IdxFile\n"
         f"vars(_fashion_mnist).update({settings!r})\n"
     )
@@ -572,6 +754,54 @@ def run_python(code):
     with start_python(code) as process:
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
+
+
+@pytest.mark.skipif(_files.fcntl is None, reason="needs locks of fcntl")
+def test_what_a_killed_download_has_left_goes_with_the_next(arrays, home, serve):
+    half = threading.Event()
+
+    def hangs(handler, content):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content[: len(content) // 2])
+        half.set()
+        handler.rfile.read(1)  # until the client is dead
+
+    serve(hangs)
+    with start_python(stand_in_code() + f"fetch_fashion_mnist(data_home={str(home)!r})") as process:
+        assert half.wait(60)
+        assert len(names(home)) == 1
+        process.kill()
+    assert len(names(home)) == 1
+    serve(good)
+    fetch_fashion_mnist(data_home=home)
+    assert names(home) == DOWNLOADED
+
+
+def test_downloads_write_through_no_link(arrays, home, serve, monkeypatch):
+    """Neither one of the name they end with, nor one of the name they begin with."""
+    serve(good)
+    mine = home.parent / "mine"
+    mine.write_text("mine")
+    home.mkdir()
+    (home / DOWNLOADED[0]).symlink_to(mine)
+    with pytest.warns(UserWarning, match="expected an IDX file"):
+        fetch_fashion_mnist(data_home=home)
+    assert mine.read_text() == "mine"
+    assert names(home) == DOWNLOADED
+
+    mkdtemp = tempfile.mkdtemp
+
+    def planted(**kwargs):
+        folder = mkdtemp(**kwargs)
+        (Path(folder) / "skfashion-t10k-images-idx3-ubyte.gz").symlink_to(mine)
+        return folder
+
+    monkeypatch.setattr(tempfile, "mkdtemp", planted)
+    with pytest.raises(FileExistsError, match="could not be stored"):
+        fetch_fashion_mnist(subset="test", data_home=home)
+    assert mine.read_text() == "mine"
 
 
 # The real data set

@@ -1,4 +1,6 @@
 import json
+import os
+import stat
 
 import numpy as np
 import onnxruntime
@@ -55,6 +57,17 @@ def test_it_computes_in_float32_what_was_trained_in_bfloat16(clothes, tmp_path):
     pipeline = make_cnn_pipeline("fast", epochs=2, precision="mixed_bfloat16", random_state=0)
     export_onnx(pipeline.fit(X, y), tmp_path / "clothes.onnx")
     assert_allclose(run(tmp_path / "clothes.onnx", X), pipeline.predict_proba(X), rtol=0, atol=0.05)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the modes of POSIX")
+def test_a_name_of_any_length_and_the_mode_of_the_file_there(clothes, tmp_path):
+    pipeline = make_cnn_pipeline(**SMALL, precision="float32").fit(*clothes)
+    path = tmp_path / ("." + 254 * "n")
+    path.touch(0o600)
+    export_onnx(pipeline, os.fsencode(path))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    expected = pipeline.predict_proba(clothes[0])
+    assert_allclose(run(path, clothes[0]), expected, rtol=0, atol=1e-5)
 
 
 def test_the_classifier_alone(clothes, tmp_path):

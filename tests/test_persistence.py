@@ -1,6 +1,8 @@
 import copy
 import io
+import os
 import pickle
+import stat
 
 import joblib
 import keras
@@ -180,6 +182,26 @@ def test_hdf5_is_refused_where_predictions_are_averages(clothes, tmp_path):
     with pytest.raises(ValueError, match=r"HDF5 cannot hold the average.* ends in \.keras"):
         cnn.save_model(tmp_path / "model.h5")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the modes and links of POSIX")
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_a_model_is_saved_where_a_link_of_any_name_leads_in_the_mode_of_the_file_there(
+    clothes, tmp_path, ending
+):
+    cnn = KerasCNNClassifier("two_conv_dropout", filters=(4,), epochs=1, precision="float32")
+    cnn.fit(*clothes)
+    target = tmp_path / "0123"
+    target.touch(0o600)
+    link = tmp_path / ending.rjust(255, "n")
+    link.symlink_to(target)
+    cnn.save_model(os.fsencode(link))
+    assert link.is_symlink()
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    loaded = keras.models.load_model(link)
+    images = clothes[0].reshape(-1, 20, 20, 1).astype(np.float32)
+    assert_allclose(loaded.predict(images, verbose=0), cnn.predict_proba(clothes[0]), atol=1e-5)
+    assert {file.name for file in tmp_path.iterdir()} == {link.name, target.name}
 
 
 def test_a_failed_save_leaves_the_file_as_it_was(clothes, tmp_path, monkeypatch):

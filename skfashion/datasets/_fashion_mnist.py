@@ -1,9 +1,9 @@
 """Fashion-MNIST: found on this machine or downloaded, and in either case checked."""
 
+import errno
 import hashlib
 import math
 import os
-import secrets
 import time
 import warnings
 from importlib import resources
@@ -16,6 +16,8 @@ import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skfashion._files import replacing
+
 from ._idx import load_idx
 from ._labels import TARGET_NAMES
 
@@ -24,6 +26,11 @@ class _IdxFile(NamedTuple):
     name: str
     shape: tuple
     sha256: str  # of the decompressed file: the data set's copies are compressed differently
+
+    @property
+    def downloaded_name(self):
+        """A name of our own: MNIST's files are called as Fashion-MNIST's are published."""
+        return f"skfashion-{self.name}.gz"
 
 
 _FILES = {
@@ -52,10 +59,10 @@ _FILES = {
         ),
     ),
 }
-# The first mirror speaks no https; the hashes above vouch for the bytes of both.
+# The last mirror speaks no https; the hashes above vouch for the bytes of both.
 _MIRRORS = (
-    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
 )
 # Where the Debian package dataset-fashion-mnist puts the files.
 _SYSTEM_FOLDER = "/usr/share/datasets/fashion-mnist"
@@ -64,9 +71,9 @@ _REMEDY = (
     "four published files into a folder and name it by data_home or the environment variable "
     "SKFASHION_DATA."
 )
-# A compressed file may be a little larger than what it holds, but not by more than this.
+_NO_HOME = "no home folder is known that ~ could stand for"
+# A compressed file, with headers, may be a little larger than what it holds, but not by more.
 _DOWNLOAD_SLACK = 1 << 16
-_CHUNK = 1 << 16
 
 
 @validate_params(
@@ -95,8 +102,8 @@ def fetch_fashion_mnist(
 
     Each file is looked for, in this order, in `data_home`, in keras' own cache, in the system's
     data folder ``/usr/share/datasets/fashion-mnist``, and, if it is in none of them, downloaded
-    into `data_home`. Whatever its source, its decompressed bytes are checked by SHA-256 at each
-    load.
+    into `data_home`, where its name begins with ``skfashion-``. Whatever its source, its
+    decompressed bytes are checked by SHA-256 at each load.
 
     Parameters
     ----------
@@ -172,10 +179,14 @@ def fetch_fashion_mnist(
     Notes
     -----
     A download is written to a temporary file in `data_home`, checked, and only then given its
-    name, in one step: processes may fetch at the same time, and an interrupted download leaves
-    nothing behind. A damaged ``.gz`` file in `data_home` is replaced by that step; nothing
-    else is ever changed or deleted. Files are accepted under their published names with or without
-    ``.gz``, compressed or not.
+    name, in one step: processes may fetch at the same time, an interrupted download leaves
+    nothing behind, and what a killed one has left goes with the next. Only an earlier download,
+    under a name that begins with ``skfashion-``, is ever replaced, where it is damaged: MNIST's
+    files, which are called as Fashion-MNIST's are published, are safe in `data_home`. Files are
+    accepted under their published names too, with or without ``.gz``, compressed or not.
+
+    A server that sends nothing for 30 seconds, or less than 16 KiB a second on average, is given up
+    for the next one, so that none keeps a file waiting for more than 50 minutes.
 
     References
     ----------
@@ -240,27 +251,40 @@ def _resolve_data_home(data_home):
     if not data_home:
         import pooch
 
-        data_home = pooch.os_cache("skfashion")
-    return Path(data_home).expanduser()
+        try:
+            data_home = pooch.os_cache("skfashion")
+        except RuntimeError:  # newer versions of platformdirs do not leave "~" as it is
+            data_home = "~/.cache/skfashion"
+    return _expanded(data_home)
+
+
+def _expanded(folder):
+    """Return the folder in full; it still begins with "~" where no home is known."""
+    return Path(os.path.expanduser(folder))
 
 
 def _find(file, data_home, problems):
     """Return the first good copy on this machine, or None, noting what was wrong elsewhere."""
-    keras_home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    keras_home = _expanded(os.environ.get("KERAS_HOME") or "~/.keras")
     places = (data_home, keras_home / "datasets" / "fashion-mnist", Path(_SYSTEM_FOLDER))
+    paths = [data_home / file.downloaded_name]
     for place in dict.fromkeys(places):  # data_home may well be one of the others
-        for path in (place / f"{file.name}.gz", place / file.name):
-            try:
-                return _load(path, file)
-            except (FileNotFoundError, NotADirectoryError):
-                problems[path] = "no such file"
-            except (OSError, ValueError) as error:
-                problems[path] = _without(path, error)
-                warnings.warn(
-                    f"A copy of Fashion-MNIST is passed over: {path}: {problems[path]}",
-                    # Past _find, fetch_fashion_mnist and validate_params' wrapper.
-                    stacklevel=4,
-                )
+        paths += [place / f"{file.name}.gz", place / file.name]
+    for path in paths:
+        if str(path).startswith("~"):
+            problems[path] = _NO_HOME
+            continue
+        try:
+            return _load(path, file)
+        except (FileNotFoundError, NotADirectoryError):
+            problems[path] = "no such file"
+        except (OSError, ValueError) as error:
+            problems[path] = _without(path, error)
+            warnings.warn(
+                f"A copy of Fashion-MNIST is passed over, and left there: {path}: {problems[path]}",
+                # Past _find, fetch_fashion_mnist and validate_params' wrapper.
+                stacklevel=4,
+            )
     return None
 
 
@@ -271,17 +295,14 @@ def _load(path, file):
     if hasher.hexdigest() != file.sha256:
         raise ValueError(
             f"{path}: expected {file.sha256} as SHA-256 of the decompressed file, found "
-            f"{hasher.hexdigest()}: the file is damaged or is another data set's. Remove it or "
-            "replace it by the right one."
+            f"{hasher.hexdigest()}: the file is damaged or another data set's: those of MNIST have "
+            "the same name."
         )
     return array
 
 
 def _download(file, data_home, n_retries, delay, problems):
     """Return the file from the first mirror that gives a good one, or None."""
-    # What pooch downloads with; pooch raises its exceptions as they are.
-    from requests import RequestException
-
     for attempt in range(n_retries):
         if attempt:
             time.sleep(delay)
@@ -289,7 +310,7 @@ def _download(file, data_home, n_retries, delay, problems):
             url = f"{mirror}{file.name}.gz"
             try:
                 return _download_from(url, file, data_home)
-            except (RequestException, ValueError) as error:
+            except ValueError as error:
                 problems[url] = str(error)
             except OSError as error:
                 # Not the mirror's fault: another attempt would fail in the same way.
@@ -304,51 +325,23 @@ def _download(file, data_home, n_retries, delay, problems):
 
 def _download_from(url, file, data_home):
     """Download, check, then name the file; leave nothing behind if anything goes wrong."""
-    from pooch import HTTPDownloader
-    from tqdm import tqdm
+    from ._download import download
 
+    if str(data_home).startswith("~"):
+        raise OSError(errno.ENOENT, _NO_HOME)
     data_home.mkdir(parents=True, exist_ok=True)
-    target = data_home / f"{file.name}.gz"
-    # Unique, so that processes do not write into each other's file; in the same folder, so that
-    # the renaming is one step. Not from `tempfile`, whose files only their owner could read.
-    part = data_home / f"{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part"
-    limit = math.prod(file.shape) + _DOWNLOAD_SLACK
-    try:
-        with (
-            part.open("xb") as out,
-            # pooch asks for the bar's truth value, for which tqdm needs a total, and then sets
-            # the server's.
-            tqdm(desc=target.name, total=limit, unit="B", unit_scale=True) as bar,
-        ):
-            download = HTTPDownloader(
-                progressbar=bar, chunk_size=_CHUNK, headers={"Accept-Encoding": "identity"}
-            )
-            download(url, _BoundedWriter(out, limit), None)
-        array = _load(part, file)
-        part.replace(target)
-    except ValueError as error:
-        # The temporary file, gone when this is read, is not what the user should look at.
-        raise ValueError(_without(part, error)) from error
-    finally:
-        part.unlink(missing_ok=True)
-    return array
-
-
-class _BoundedWriter:
-    """File to write to that refuses more than `limit` bytes, lest a mirror fill the disk."""
-
-    def __init__(self, file, limit):
-        self.file = file
-        self.limit = limit
-
-    def write(self, chunk):
-        self.limit -= len(chunk)
-        if self.limit < 0:
-            raise ValueError("expected a compressed file, found more bytes than it can have")
-        return self.file.write(chunk)
-
-    def flush(self):
-        self.file.flush()
+    target = data_home / file.downloaded_name
+    if target.is_symlink():
+        target.unlink()  # but not what it leads to, which may be anything
+    with replacing(target) as part:
+        try:
+            with part.open("xb") as out:
+                n_bytes = math.prod(file.shape) + _DOWNLOAD_SLACK
+                download(url, out, n_bytes=n_bytes, name=target.name)
+            return _load(part, file)
+        except ValueError as error:
+            # The temporary file, gone when this is read, is not what the user should look at.
+            raise ValueError(_without(part, error)) from error
 
 
 def _without(path, error):

@@ -7,7 +7,7 @@ import numpy as np
 
 from skfashion import __version__
 from skfashion._callers import warn_user
-from skfashion._files import replacing, unfinished_files
+from skfashion._files import remove_unfinished, replacing
 
 from ._engines import assign, values
 from ._fingerprint import fingerprint
@@ -122,15 +122,15 @@ class Checkpoint(keras.callbacks.Callback):
 
         What is learned is not lost if that fails.
         """
-        for path in (self._path, *unfinished_files(self._path)):
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                warn_user(
-                    f"Training is done, but its checkpoint {str(path)!r} cannot be removed: "
-                    f"{error.strerror}. Remove it yourself: else fit with the same parameters and "
-                    "data ends with what it holds."
-                )
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            warn_user(
+                f"Training is done, but its checkpoint {str(self._path)!r} cannot be removed: "
+                f"{error.strerror}. Remove it yourself: else fit with the same parameters and "
+                "data ends with what it holds."
+            )
+        remove_unfinished(self._path.parent)
 
     def _unusable(self, error):
         return type(error)(

@@ -1,6 +1,7 @@
 """Networks for others than skfashion."""
 
 import json
+import os
 import warnings
 from math import prod
 from pathlib import Path
@@ -60,7 +61,7 @@ def save_model(model, path, *, is_average):
 
     Only ``.keras`` takes one that averages over views, whose operations HDF5 does not know.
     """
-    path = Path(path)
+    path = Path(os.fsdecode(path))
     if path.suffix not in _ENDINGS:
         raise ValueError(
             f"path must end in one of {', '.join(_ENDINGS)}, which tells keras the format; got "

@@ -666,10 +666,10 @@ class KerasCNNClassifier(
 
         Parameters
         ----------
-        path : str or os.PathLike
+        path : str, bytes or os.PathLike
             Ends in ``.keras``, or in ``.h5`` or ``.hdf5`` for keras' older format, which cannot
-            hold an average over mirrored and moved images. A file that is there is replaced, once
-            the new one is whole.
+            hold an average over mirrored and moved images. A file that is there, or that a link
+            there leads to, is replaced, once the new one is whole, and the new one takes its mode.
 
         Raises
         ------
