@@ -1,6 +1,7 @@
 """Files that are whole or absent, arrays in temporary ones, and what kills leave of either."""
 
 import errno
+import io
 import os
 import platform
 import shutil
@@ -24,6 +25,7 @@ _OURS = ".skfashion-"
 _HOST = f"{zlib.crc32(os.fsencode(platform.node())):08x}"
 _LOCK = "skfashion.lock"
 _DAY = 86_400
+_MOST_UNPACKED, _MOST_RATIO = 2**26, 100
 
 
 @contextmanager
@@ -121,6 +123,81 @@ def _remove_unused(folder):
         of_here = folder.name.startswith(f"{_OURS}{_HOST}-")
         if of_here or folder.stat().st_mtime < time.time() - _DAY:
             shutil.rmtree(folder)
+
+
+def open_regular(path):
+    """Open a file to be read, and nothing that may keep its reader waiting.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Returns
+    -------
+    io.BufferedReader
+
+    Raises
+    ------
+    OSError
+        If there is no such file, it cannot be opened, or it is a FIFO, a device or a folder.
+    """
+    _check_regular(os.stat(path), path)  # first: there are devices that act on being opened
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(os.open(path, flags), "rb")
+    try:
+        _check_regular(os.fstat(file.fileno()), path)
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def _check_regular(status, path):
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(
+            errno.EINVAL, "Expected a regular file, not a FIFO or a device", os.fspath(path)
+        )
+
+
+class BombError(ValueError):
+    """A small file holds more than files of its size do."""
+
+
+class Unpacked(io.RawIOBase):
+    """What a compressed file holds, as long as that is in proportion to its size.
+
+    Parameters
+    ----------
+    stream : binary file
+        Decompresses.
+    n_packed : int
+        Size of the compressed file, in bytes.
+
+    Raises
+    ------
+    BombError
+        While it is read, once it held more than 64 MiB and more than 100 times `n_packed`.
+    """
+
+    def __init__(self, stream, n_packed):
+        self._stream = stream
+        self._left = self._most = max(_MOST_UNPACKED, _MOST_RATIO * n_packed)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        content = self._stream.read(len(buffer))
+        self._left -= len(content)
+        if self._left < 0:
+            raise BombError(
+                f"the file may be a decompression bomb: it holds more than {self._most:,} bytes, "
+                f"{_MOST_RATIO} times its own size. Decompress it first if you trust it"
+            )
+        buffer[: len(content)] = content
+        return len(content)
 
 
 def temporary_memmap(shape, dtype):

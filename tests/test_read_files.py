@@ -202,7 +202,7 @@ def test_csv_round_trip(tmp_path, data):
 
 
 def test_csv_of_full_width_read_in_parts_and_compressed(tmp_path, monkeypatch):
-    monkeypatch.setattr("skfashion.datasets._csv._ROWS_AT_ONCE", 7)
+    monkeypatch.setattr("skfashion.datasets._csv._VALUES_AT_ONCE", 7 * 785)
     rng = np.random.default_rng(0)
     X = rng.integers(0, 256, (20, 784), dtype=np.uint8)
     y = rng.integers(0, 10, 20)
@@ -224,7 +224,7 @@ def test_csv_of_full_width_read_in_parts_and_compressed(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "cannot read: No columns"),
+        ("", "cannot be read: No columns"),
         ("label,pixel1\n", "at least one row below the header, found none"),
         ("9,1\n3,4\n", "expected column 1 to be 'label', found '9'"),
         ("label\n1\n", "expected column 2 to be 'pixel1', found None"),
@@ -255,7 +255,7 @@ def test_csv_of_full_width_read_in_parts_and_compressed(tmp_path, monkeypatch):
         (",label,pixel1\n0,1,2\n", r"found 'Unnamed: 0'.*to_csv\(index=False\)"),
         ("pixel1,label,pixel2\n0,1,2\n", "expected column 1 to be 'label', found 'pixel1'"),
         ("pixel1,pixel3,label\n0,1,2\n", "expected column 2 to be 'pixel2', found 'pixel3'"),
-        ('label,pixel1\n1,"2\n', "cannot read"),
+        ('label,pixel1\n1,"2\n', "cannot be read"),
     ],
 )
 def test_csv_errors_name_file_column_and_row(tmp_path, text, message):
@@ -269,7 +269,7 @@ def test_csv_errors_name_file_column_and_row(tmp_path, text, message):
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.csv.bz2", "a.csv.xz", "a.zip"])
 def test_csv_that_is_no_text_or_not_compressed_as_named(tmp_path, name):
     path = write(tmp_path / name, b"label,pixel1\n1,\xff\xfe\n")
-    with pytest.raises(ValueError, match=r"cannot read.*Check") as raised:
+    with pytest.raises(ValueError, match=r"cannot be read.*Check") as raised:
         read_fashion_csv(path)
     assert str(path) in str(raised.value)
 

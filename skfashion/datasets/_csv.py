@@ -1,8 +1,14 @@
 """Reader of Fashion-MNIST's CSV form, one row an image, as Kaggle publishes it."""
 
+import bz2
+import gzip
+import io
 import lzma
+import os
 import zipfile
 import zlib
+from contextlib import ExitStack
+from decimal import Decimal, InvalidOperation
 from itertools import zip_longest
 from os import PathLike
 from pathlib import Path
@@ -10,12 +16,15 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils._param_validation import validate_params
 
+from skfashion._files import Unpacked, open_regular
+
 _LABEL = "label"
 _MAX_LABEL = 9
 _MAX_PIXEL = 255
-# Rows in memory as 64-bit integers at one time: 63 MB of them with 784 pixels. Read at once, the
-# training set would take eight times the memory of the result.
-_ROWS_AT_ONCE = 10_000
+# Values in memory as 64-bit integers at one time: 63 MB. Read at once, the training set would take
+# eight times the memory of the result.
+_VALUES_AT_ONCE = 7_840_000
+_MOST_IN_A_LINE = 2**24  # bytes: a million columns
 
 
 @validate_params({"path": [str, PathLike]}, prefer_skip_nested_validation=True)
@@ -28,8 +37,9 @@ def read_fashion_csv(path):
     Parameters
     ----------
     path : str or path-like
-        File to read. It may be compressed (``.csv.gz``, ``.zip`` and what else pandas infers
-        from the name).
+        File to read. It may be compressed, as its name tells: ``.gz``, ``.bz2``, ``.xz``, or
+        ``.zip`` of one file. It may then hold 64 MiB, or 100 times its own size if that is more.
+        A line may have 16 MiB.
 
     Returns
     -------
@@ -43,10 +53,10 @@ def read_fashion_csv(path):
     ValueError
         If the columns are not the expected ones in the expected order, if a pixel is not a whole
         number in 0..255 or a label not one in 0..9, if a value is missing, if rows differ in
-        length, if there is no row, or if the file is not readable as CSV. The message names file,
-        column and row.
-    FileNotFoundError
-        If there is no such file.
+        length, if there is no row, or if the file is damaged, not CSV, or too large as above. The
+        message names file, column and row.
+    OSError
+        If there is no such file (FileNotFoundError), or it is none, such as a folder or a FIFO.
 
     See Also
     --------
@@ -78,37 +88,87 @@ def read_fashion_csv(path):
     array([9, 2])
     """
     path = Path(path)
-    pixels, labels = [], []
-    for frame in _frames(path):
-        _check_columns(list(frame.columns), path)
-        labels.append(_whole_numbers(frame[[_LABEL]], _MAX_LABEL, np.int64, path))
-        pixels.append(_whole_numbers(frame.drop(columns=_LABEL), _MAX_PIXEL, np.uint8, path))
-    if not sum(map(len, pixels)):
+    try:
+        rows = [_whole_numbers(frame, path, _of_integers) for frame in _frames(path)]
+    except _OtherNumbersError:
+        # As text, since a fraction may vanish where text becomes a number.
+        rows = [_whole_numbers(frame, path, _of_text) for frame in _frames(path, dtype=str)]
+    if not sum(len(labels) for _, labels in rows):
         raise ValueError(
             f"{path}: expected at least one row below the header, found none. Check that this is "
             "the right file and that it was downloaded whole."
         )
-    return np.concatenate(pixels), np.concatenate(labels).ravel()
+    pixels, labels = zip(*rows, strict=True)
+    return np.concatenate(pixels), np.concatenate(labels)
 
 
-def _frames(path):
+def _shortened(value):
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+class _Lines(io.RawIOBase):
+    """A file of lines, none of which is longer than can be taken."""
+
+    def __init__(self, stream):
+        self._stream = stream
+        self._length = 0
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        content = self._stream.read(len(buffer))
+        first, *others = content.split(b"\n")
+        lengths = [self._length + len(first), *map(len, others)]
+        if max(lengths) > _MOST_IN_A_LINE:
+            raise ValueError(f"a line has more than {_MOST_IN_A_LINE:,} bytes")
+        self._length = lengths[-1]
+        buffer[: len(content)] = content
+        return len(content)
+
+
+def _opened(path, stack):
+    """Return the decompressed bytes of a file as a binary file."""
+    file = stack.enter_context(open_regular(path))
+    ending = path.suffix.lower()
+    if ending == ".zip":
+        archive = stack.enter_context(zipfile.ZipFile(file))
+        if len(archive.namelist()) != 1:
+            raise ValueError(f"the archive holds {len(archive.namelist())} files, not one")
+        stream = stack.enter_context(archive.open(archive.namelist()[0]))
+    elif ending in (".gz", ".bz2", ".xz"):
+        module = {".gz": gzip, ".bz2": bz2, ".xz": lzma}[ending]
+        stream = stack.enter_context(module.open(file))
+    else:
+        return io.BufferedReader(_Lines(file), 2**18)
+    unpacked = Unpacked(stream, os.fstat(file.fileno()).st_size)
+    return io.BufferedReader(_Lines(unpacked), 2**18)
+
+
+def _frames(path, **options):
     """Yield the file some rows at a time, in terms of one exception where it cannot be read."""
     import pandas as pd
 
-    # absolute: pandas would take "http://..." to be an order to download.
-    path = path.absolute()
     try:
         # Of a first row that is longer than the header, pandas makes an index of what comes first,
         # labels too. Without a header, it refuses all that is longer than the first line.
-        pd.read_csv(path, header=None, nrows=2, dtype=str)
-        # low_memory=False: one type per column; otherwise pandas warns where it guesses twice.
-        with pd.read_csv(path, chunksize=_ROWS_AT_ONCE, low_memory=False) as frames:
-            yield from frames
+        with ExitStack() as stack:
+            first = pd.read_csv(_opened(path, stack), header=None, nrows=2, dtype=str)
+        n_values = _VALUES_AT_ONCE // (10 if options else 1)  # texts are larger than numbers
+        n_rows = max(1, n_values // max(1, first.shape[1]))
+        with ExitStack() as stack:
+            # low_memory=False: one type per column; otherwise pandas warns where it guesses twice.
+            frames = pd.read_csv(
+                _opened(path, stack), chunksize=n_rows, low_memory=False, **options
+            )
+            yield from stack.enter_context(frames)
     except (
         ValueError,  # of which pandas' EmptyDataError and ParserError are, and UnicodeDecodeError
         EOFError,
         OSError,
-        RuntimeError,  # an encrypted or unknown form of zip
+        RuntimeError,  # an encrypted form of zip
+        NotImplementedError,  # an unknown one
         lzma.LZMAError,
         zipfile.BadZipFile,
         zlib.error,
@@ -118,8 +178,8 @@ def _frames(path):
             raise
         raise ValueError(
             f"{path}: expected a CSV file with the columns label,pixel1,...,pixelN, found one that "
-            f"pandas cannot read: {str(error).strip()}. Check that this is the right file and that "
-            "it is whole."
+            f"cannot be read: {str(error).strip()[:300]}. Check that this is the right file and "
+            "that it is whole."
         ) from error
 
 
@@ -132,35 +192,57 @@ def _check_columns(found, path):
         if there != name:
             index = " An index of pandas is left out by to_csv(index=False)."
             raise ValueError(
-                f"{path}: expected column {number} to be {name!r}, found {there!r}. The first line "
-                "must read label,pixel1,pixel2,... without gaps and in this order, with the label "
-                "first or last; add or mend it." + (index if there == "Unnamed: 0" else "")
+                f"{path}: expected column {number} to be {name!r}, found {_shortened(there)}. The "
+                "first line must read label,pixel1,pixel2,... without gaps and in this order, with "
+                "the label first or last; add or mend it."
+                + (index if there == "Unnamed: 0" else "")
             )
 
 
-def _whole_numbers(frame, high, dtype, path):
-    """Return `frame` as an array of `dtype`, having checked that each value fits, in 0..high."""
+class _OtherNumbersError(Exception):
+    """A column holds anything but integers."""
+
+
+def _whole_numbers(frame, path, numbers_of):
+    """Return pixels and labels, having checked that each value is whole, and fits."""
+    _check_columns(list(frame.columns), path)
+    if not len(frame):
+        return np.empty((0, frame.shape[1] - 1), np.uint8), np.empty(0, np.int64)
+    labels = numbers_of(frame[[_LABEL]], _MAX_LABEL, path).ravel()
+    pixels = numbers_of(frame.drop(columns=_LABEL), _MAX_PIXEL, path)
+    return pixels.astype(np.uint8), labels.astype(np.int64)
+
+
+def _of_integers(frame, high, path):
     values = frame.to_numpy()
-    if values.dtype.kind in "iu" and (
-        not values.size or (values.min() >= 0 and values.max() <= high)
-    ):
-        return values.astype(dtype)
-    return np.column_stack([_whole_column(frame[name], high, dtype, path) for name in frame])
+    if values.dtype.kind not in "iu" or values.min() < 0 or values.max() > high:
+        raise _OtherNumbersError
+    return values
 
 
-def _whole_column(column, high, dtype, path):
+def _of_text(frame, high, path):
     import pandas as pd
 
-    numbers = np.asarray(pd.to_numeric(column, errors="coerce"), dtype=float)
-    bad = ~((numbers >= 0) & (numbers <= high) & (numbers == np.floor(numbers)))
-    if pd.api.types.is_bool_dtype(column):
-        bad[:] = True  # the words True and False
-    if bad.any():
-        where = int(bad.argmax())
-        value = column.iloc[where]
-        found = "no value (or NaN, or a short row)" if pd.isna(value) else repr(str(value))
+    texts = frame.to_numpy(object)
+    codes, different = pd.factorize(texts.ravel())
+    numbers = np.array([*(_of_one_text(text, high) for text in different), -1])  # -1: no value
+    values = numbers[codes].reshape(texts.shape)
+    if values.min() < 0:
+        column, row = divmod(int((values.T < 0).argmax()), len(values))
+        value = texts[row, column]
+        found = _shortened(value) if isinstance(value, str) else "no value (or NaN, or a short row)"
         raise ValueError(
-            f"{path}: expected a whole number in 0..{high} in column {column.name!r}, row "
-            f"{column.index[where] + 1}, found {found}. Mend or remove this row."
+            f"{path}: expected a whole number in 0..{high} in column {frame.columns[column]!r}, "
+            f"row {frame.index[row] + 1}, found {found}. Mend or remove this row."
         )
-    return numbers.astype(dtype)
+    return values
+
+
+def _of_one_text(text, high):
+    """Return the whole number in 0..high that a text is, or -1."""
+    try:
+        number = Decimal(text.strip())
+    except InvalidOperation:
+        return -1
+    is_whole = number.is_finite() and 0 <= number <= high and number == int(number)
+    return int(number) if is_whole else -1

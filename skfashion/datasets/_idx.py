@@ -1,7 +1,9 @@
 """Reader of IDX files, the binary form in which MNIST and Fashion-MNIST are published."""
 
 import gzip
+import io
 import math
+import os
 import struct
 import sys
 import zlib
@@ -10,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.utils._param_validation import validate_params
+
+from skfashion._files import BombError, Unpacked, open_regular
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _UNSIGNED_BYTE = 0x08
@@ -30,8 +34,9 @@ def read_idx(path):
     """Read an IDX file of unsigned bytes, plain or gzip-compressed.
 
     Whether the file is compressed is decided by its first two bytes, never by its name. No
-    more memory is taken than the header promises and the file's bytes back, so that a damaged
-    or hostile file cannot exhaust the machine.
+    more memory is taken than the header promises and the file's bytes back, and a compressed file
+    may hold 64 MiB, or 100 times its own size if that is more, so that a damaged or hostile file
+    cannot exhaust the machine.
 
     Parameters
     ----------
@@ -48,9 +53,9 @@ def read_idx(path):
     ------
     ValueError
         If the file is not IDX of unsigned bytes with 1 to 32 dimensions, is shorter or longer
-        than its header promises, or is a damaged gzip stream.
-    FileNotFoundError
-        If there is no such file.
+        than its header promises, or is a damaged gzip stream or one that holds too much.
+    OSError
+        If there is no such file (FileNotFoundError), or it is none, such as a folder or a FIFO.
 
     See Also
     --------
@@ -102,11 +107,15 @@ def load_idx(path, *, shape=None, hasher=None):
         As `read_idx`, or if the header's shape is not `shape`.
     """
     path = Path(path)
-    with path.open("rb") as file:
-        compressed = file.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
-        stream = gzip.GzipFile(fileobj=file) if compressed else file
+    with open_regular(path) as file:
+        stream = file
+        if file.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC):
+            n_packed = os.fstat(file.fileno()).st_size
+            stream = io.BufferedReader(Unpacked(gzip.GzipFile(fileobj=file), n_packed))
         try:
             return _parse(stream, path, shape, hasher)
+        except BombError as error:
+            raise ValueError(f"{path}: {error}.") from error
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise ValueError(
                 f"{path}: expected a whole gzip stream, found a damaged or truncated one "

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from skfashion._files import open_regular
+
 # What Pillow raises where the content of a file is not what its format says.
 _CORRUPT = (
     OSError,
@@ -172,7 +174,7 @@ def _opened(item, name):
             os.path.abspath(item),
         )
     try:
-        file = open(item, "rb")  # noqa: SIM115  closed below; errors of its use are not of opening
+        file = open_regular(item)  # closed below; errors of its use are not of opening
     except OSError as error:
         raise OSError(
             error.errno, f"{name} cannot be opened: {error.strerror}", os.path.abspath(item)
