@@ -1,5 +1,9 @@
 import io
+import struct
+import warnings
+from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -74,3 +78,108 @@ def test_an_image_that_was_read_before_has_no_format_to_be_refused_for():
 def test_a_misspelled_format_is_named():
     with pytest.raises(ValueError, match=r"names of formats that Pillow reads, .*JPEG.*got 'JPG'"):
         ImageLoader(formats=("JPG",)).transform([shirt()])
+
+
+def progressive(side, n_scans):
+    """A JPEG file whose last scan comes so many times more."""
+    content = written(Image.new("L", (side, side)), "JPEG")
+    file = io.BytesIO()
+    Image.open(io.BytesIO(content)).save(file, "JPEG", progressive=True)
+    content = file.getvalue()
+    last = b"\xff\xda" + content.split(b"\xff\xda")[-1][:-2]
+    return content[:-2] + last * n_scans + content[-2:]
+
+
+def test_a_jpeg_file_of_many_scans_is_refused_before_it_is_decoded():
+    content = progressive(500, 60)
+    for item in (io.BytesIO(content), Image.open(io.BytesIO(content))):
+        with pytest.raises(ValueError, match=r"500 x 500 pixels in 6\d scans.* max_pixels"):
+            ImageLoader(max_pixels=300_000).transform([item])
+        assert ImageLoader().transform([item]).shape == (1, 28, 28)
+
+
+def test_a_tile_counts_as_much_as_the_image():
+    sizes = {256: 1, 257: 1, 258: 8, 259: 1, 262: 1, 277: 1, 322: 22_528, 323: 22_528, 324: 8}
+    sizes[325] = 1
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, size) for tag, size in sizes.items())
+    content = b"II*\0" + struct.pack("<IH", 8, len(sizes)) + entries + bytes(4)
+    with pytest.raises(ValueError, match=r"tile of X\[0\] has 22528 x 22528 pixels.*max_pixels"):
+        ImageLoader().transform([io.BytesIO(content)])
+
+
+@pytest.mark.parametrize("side", [4200, 8100])
+def test_a_large_jpeg_file_is_read_as_a_smaller_one_is(side, monkeypatch):
+    small = np.full((84, 84, 3), 230, np.uint8)
+    small[20:60, 30:70] = (150, 30, 60)
+    large = Image.fromarray(small).resize((side, side), Image.Resampling.NEAREST)
+    content = written(large, "JPEG")
+    sizes = []
+    convert = Image.Image.convert
+    monkeypatch.setattr(
+        Image.Image,
+        "convert",
+        lambda self, *args, **kwargs: sizes.append(self.size) or convert(self, *args, **kwargs),
+    )
+    read = ImageLoader().transform([io.BytesIO(content)])
+    assert max(map(max, sizes)) <= 2300
+    assert np.abs(read.astype(int) - ImageLoader().transform([large])).max() <= 6
+    assert max(map(max, sizes)) == side  # an image of the user's is not made smaller
+
+
+def test_a_file_takes_memory_in_proportion_to_max_pixels(run_python, tmp_path):
+    pixels = Image.new("RGBA", (5000, 5000), (255, 255, 255, 255))
+    pixels.putpixel((9, 9), (0, 0, 0, 0))
+    for format in ("PNG", "WEBP", "TIFF"):
+        (tmp_path / format).write_bytes(written(pixels, format))
+    (tmp_path / "PNG16").write_bytes(
+        written(Image.fromarray(np.full((5000, 5000), 60_000, np.uint16)), "PNG")
+    )
+    code = (
+        "import sys, numpy as np\n"
+        "from skfashion import ImageLoader\n"
+        "def peak():\n"
+        "    return next(int(l.split()[1]) for l in open('/proc/self/status') if 'VmHWM' in l)\n"
+        "ImageLoader().transform([np.zeros((50, 50), np.uint8)])\n"
+        "before = peak()\n"
+        "ImageLoader().transform(sys.argv[1:])\n"
+        "print((peak() - before) * 1024 / 25e6)\n"
+    )
+    if not Path("/proc/self/status").exists():
+        pytest.skip("reads the peak of memory as Linux has it")
+    a_pixel, _ = run_python(code, *tmp_path.iterdir())
+    assert float(a_pixel) < 20.5  # bytes, and what is loaded for each format
+
+
+def test_threads_share_one_image_that_is_not_read_yet(tmp_path):
+    path = tmp_path / "shared.png"
+    shirt().resize((640, 480)).save(path)
+    expected = ImageLoader().transform([path])
+    for _ in range(5):
+        with Image.open(path) as image:
+            found = joblib.Parallel(4, backend="threading")(
+                joblib.delayed(ImageLoader().transform)([image]) for _ in range(8)
+            )
+        for one in found:
+            assert_array_equal(one, expected)
+
+
+@pytest.mark.parametrize("format", ["AVIF", "WEBP", "TIFF", "GIF", "BMP"])
+def test_damaged_files_raise_errors_of_one_kind_that_name_the_file(tmp_path, format):
+    Image.init()
+    if format not in Image.SAVE:
+        pytest.skip(f"Pillow writes no {format} here")
+    original = written(shirt(), format)
+    path, draw, named = tmp_path / "damaged", np.random.RandomState(0), []
+    for _ in range(150):
+        content = bytearray(original)
+        for place in draw.randint(len(content), size=3):
+            content[place] = draw.randint(256)
+        path.write_bytes(content[: draw.randint(len(content) // 2, len(content) + 1)])
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                ImageLoader(max_pixels=10**6).transform([path])
+        except (ValueError, OSError) as error:
+            named.append("damaged" in str(error))
+    assert named
+    assert all(named)

@@ -4,9 +4,11 @@ import errno
 import io
 import os
 import struct
+import threading
 import zlib
 from collections.abc import Iterable
 from contextlib import contextmanager
+from math import isqrt
 
 import numpy as np
 
@@ -21,7 +23,7 @@ _CORRUPT = (
     LookupError,
     ArithmeticError,
     EOFError,
-    NotImplementedError,
+    RuntimeError,  # of which NotImplementedError is one
     struct.error,
     zlib.error,
 )
@@ -30,6 +32,13 @@ FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP")
 _ORIGIN = "a path, a binary file, an image of Pillow, or an array of pixels"
 _MORE_FORMATS = "The parameter formats of ImageLoader allows others."
 _VARIANTS = ("MPO",)  # what Pillow calls a JPEG file of several pictures
+_JPEG = ("JPEG", "MPO")
+# JPEG files of more pixels are decoded at a half, a quarter or an eighth of their size.
+_LARGE = 2**24
+_MOST_SCANS = 32  # of a progressive JPEG file of as many pixels as there may be
+_TILE_SIZES = ((322, 323), (256, 278))  # tags of TIFF: width and height of a tile, or of a strip
+_ENOUGH = 2**21  # pixels
+_loading = threading.Lock()
 _BITS_PER_SAMPLE, _MAX_SAMPLE_VALUE = 258, 281  # tags of TIFF
 _NEARLY_WHITE = 191  # mean of an object that would not show on white
 _HINTS = {
@@ -94,7 +103,7 @@ def registered_formats(formats):
     return [name for name in names if name in Image.OPEN]
 
 
-def read_rgb(item, position, *, canvas, max_pixels, formats):
+def read_rgb(item, position, *, canvas, max_pixels, formats, needed):
     """Read one photograph.
 
     Parameters
@@ -108,6 +117,8 @@ def read_rgb(item, position, *, canvas, max_pixels, formats):
         white, or black where the object is nearly white; else what the border is nearer to.
     max_pixels : int
         How many a file or an image of Pillow may have.
+    needed : int
+        Pixels of the longer side that are enough.
     formats : list of str
         Of files, by Pillow's names.
 
@@ -129,13 +140,18 @@ def read_rgb(item, position, *, canvas, max_pixels, formats):
     if isinstance(item, np.ndarray):
         return _as_rgb(_from_array(item, name), canvas, name)
     if isinstance(item, load_pillow().Image):
-        _check_size(item.size, max_pixels, name)
-        is_read_later = getattr(item, "tile", None)
-        if is_read_later and item.format not in (*formats, *_VARIANTS):
+        if not getattr(item, "tile", None):  # read already
+            _check_size(item.size, max_pixels, name)
+            return _as_rgb(item, canvas, name)
+        if item.format not in (*formats, *_VARIANTS):
             raise ValueError(
                 f"{name}: expected an image in one of the formats {', '.join(formats)}, got one in "
                 f"{item.format}. {_MORE_FORMATS}"
             )
+        with _loading, _errors_of_pillow(name):  # threads may have the same one
+            if getattr(item, "tile", None):
+                _check_cost(item, item.fp, max_pixels, name)
+            item.load()
         return _as_rgb(item, canvas, name)
     if not (is_path(item) or hasattr(item, "read")):
         hint = _HINTS.get(type(item), "")
@@ -144,8 +160,10 @@ def read_rgb(item, position, *, canvas, max_pixels, formats):
         with _errors_of_pillow(name, formats):
             image = load_pillow().open(file, formats=formats)
         with image:
-            _check_size(image.size, max_pixels, name)
-            return _as_rgb(image, canvas, name)
+            with _errors_of_pillow(name):
+                _check_cost(image, file, max_pixels, name)
+                _decode_smaller(image, needed)
+            return _as_rgb(image, canvas, name, is_own=True)
 
 
 def is_path(item):
@@ -208,6 +226,8 @@ def _errors_of_pillow(name, formats=()):
     Image = load_pillow()
     try:
         yield
+    except _TooMuchError:
+        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(
             f"{name} may be a decompression bomb: {error} Shrink it, or set "
@@ -226,10 +246,51 @@ def _errors_of_pillow(name, formats=()):
 def _check_size(size, max_pixels, name):
     width, height = size
     if width * height > max_pixels:
-        raise ValueError(
+        raise _TooMuchError(
             f"{name} has {width} x {height} pixels, more than the {max_pixels:,} of max_pixels, "
             "and may be a decompression bomb. Shrink it, or raise max_pixels if you trust it."
         )
+
+
+class _TooMuchError(ValueError):
+    """A photograph would take more memory or time than it may."""
+
+
+def _check_cost(image, file, max_pixels, name):
+    """Raise an error if an image, which is not yet read, would take too much memory or time."""
+    _check_size(image.size, max_pixels, name)
+    if image.format in _JPEG:
+        n_pixels = image.size[0] * image.size[1]
+        if n_pixels * _count_scans(file) > _MOST_SCANS * max_pixels:
+            raise _TooMuchError(
+                f"{name} has {image.size[0]} x {image.size[1]} pixels in {_count_scans(file)} "
+                "scans, which would take long to decode. Save it as another file, or raise "
+                "max_pixels if you trust it."
+            )
+    tags = getattr(image, "tag_v2", {})
+    for width, height in _TILE_SIZES:
+        tile = _tag(tags, width), min(_tag(tags, height), max(image.size[1], _tag(tags, 323)))
+        _check_size(tile, max_pixels, f"A tile of {name}")
+
+
+def _count_scans(file):
+    """Count the scans of a JPEG file; few of them are those of pictures within it."""
+    here = file.tell()
+    file.seek(0)
+    count, last = 0, b""
+    while content := file.read(2**20):
+        count += (last + content).count(b"\xff\xda")
+        last = content[-1:]
+    file.seek(here)
+    return count
+
+
+def _decode_smaller(image, needed):
+    """Have a large JPEG file decoded at a part of its size, if `needed` pixels a side are left."""
+    if image.format not in _JPEG or image.size[0] * image.size[1] <= _LARGE:
+        return
+    part = max(1, max(image.size) // needed)
+    image.draft(None, [-(-side // part) for side in image.size])
 
 
 def _check_not_empty(shape, name):
@@ -269,7 +330,8 @@ def _to_bytes(array, name):
     return np.rint(array * np.float32(255)).astype(np.uint8)
 
 
-def _as_rgb(image, canvas, name):
+def _as_rgb(image, canvas, name, *, is_own=False):
+    """Return a photograph in RGB; where it `is_own`, nobody else needs it as it was."""
     from PIL import ImageOps
 
     _check_not_empty(image.size, name)
@@ -279,11 +341,12 @@ def _as_rgb(image, canvas, name):
         getattr(image, "tile", "")
     )  # which says how to read it, until it is read
     with _errors_of_pillow(name):
-        upright = ImageOps.exif_transpose(image)  # a new one
+        upright = ImageOps.exif_transpose(image, in_place=is_own) or image
     if upright.mode.startswith(("I", "F")):  # 16 bits and more, which Pillow would clip to 8
         pixels = np.asarray(upright)
         if pixels.dtype.kind in "iu":
-            pixels = pixels / np.float32(_range_of(pixels.max(), tags, name))
+            white = _range_of(pixels.max(), tags, name)
+            pixels = np.divide(pixels, np.float32(white), dtype=np.float32)
         upright = _from_array(pixels, name)
     elif is_deep and upright.mode in ("LA", "RGB", "RGBA"):  # Pillow keeps the upper 8 bits
         colors = upright.getextrema()[: 1 if upright.mode == "LA" else 3]
@@ -293,10 +356,10 @@ def _as_rgb(image, canvas, name):
             upright = upright.convert("LA")
         has_shape = False
         if upright.has_transparency_data:
-            upright = upright.convert("RGBA")
+            upright = upright if upright.mode == "RGBA" else upright.convert("RGBA")
             lowest, highest = upright.getextrema()[3]
             has_shape = lowest < highest
-            color = canvas or _canvas_of(np.asarray(upright))
+            color = canvas or _canvas_of(upright)
             upright = Image.alpha_composite(Image.new("RGBA", upright.size, color), upright)
         upright = upright.convert("RGB")
     return upright, has_shape
@@ -331,7 +394,10 @@ def _check_depth(highest, name):
         )
 
 
-def _canvas_of(pixels):
+def _canvas_of(image):
+    # Of a large one, a smaller one tells enough.
+    factor = max(1, isqrt(image.size[0] * image.size[1] // _ENOUGH))
+    pixels = np.asarray(image.reduce(factor) if factor > 1 else image)
     alpha = pixels[:, :, 3] / np.float32(255)
     if not alpha.any():
         return "white"
