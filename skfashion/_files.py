@@ -1,8 +1,8 @@
 """Files that are whole or absent, and arrays in temporary ones."""
 
 import errno
-import glob
 import os
+import re
 import tempfile
 import uuid
 import weakref
@@ -49,15 +49,19 @@ def replacing(path):
 
 def unfinished_files(path):
     """Return what processes of this machine that were killed have left beside `path`."""
-    pattern = f".{glob.escape(Path(path).stem)}-{_HOST}-*-*{Path(path).suffix}"
-    return [file for file in Path(path).parent.glob(pattern) if not _runs(file.stem.split("-")[-2])]
+    path = Path(path)
+    name = re.compile(
+        rf"\.{re.escape(path.stem)}-{_HOST}-(\d{{1,9}})-[0-9a-f]{{32}}{re.escape(path.suffix)}"
+    )
+    found = ((file, name.fullmatch(file.name)) for file in path.parent.iterdir())
+    return [file for file, match in found if match and not _runs(int(match[1]))]
 
 
 def _runs(pid):
     if os.name == "nt":  # which has no signal that does nothing
         return True
     try:
-        os.kill(int(pid), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except OSError:  # another user's

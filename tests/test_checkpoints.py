@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from contextlib import contextmanager
+from pathlib import Path
 from unittest import mock
 
 import joblib
@@ -18,7 +20,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from tqdm import tqdm
 
-from skfashion import KerasCNNClassifier, RandomErasing
+from skfashion import KerasCNNClassifier, RandomErasing, _files
 from skfashion.neural_network._checkpoint import Checkpoint
 
 SMALL = {"architecture": "two_conv_dropout", "filters": (4,), "epochs": 5, "random_state": 0}
@@ -324,3 +326,46 @@ def test_functions_that_make_callbacks_count_by_what_they_do(scaled, tmp_path):
         with stopped_after(1):
             cnn.set_params(callbacks=[making(patience, tqdm(file=io.StringIO()))]).fit(*scaled)
         assert len(os.listdir(tmp_path)) == n_files
+
+
+def test_a_file_that_cannot_be_removed_costs_no_training(scaled, tmp_path):
+    unlink = Path.unlink
+
+    def unlink_others(path, missing_ok=False):
+        if path.parent == tmp_path and not path.name.startswith("."):
+            raise OSError(errno.EROFS, "Read-only file system")
+        unlink(path, missing_ok=missing_ok)
+
+    cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **SMALL)
+    with (
+        mock.patch.object(Path, "unlink", unlink_others),
+        pytest.warns(UserWarning, match=r"npz could not be removed .*Read-only file system"),
+    ):
+        cnn.fit(*scaled)
+    assert cnn.n_iter_ == 5
+    assert cnn.predict(scaled[0]).shape == scaled[1].shape
+
+
+@pytest.mark.parametrize(
+    ("pid", "uuid", "is_folder", "remains"),
+    [
+        ("999999999", "0" * 32, True, True),  # as a kill leaves files
+        ("999999999", "0" * 32, False, False),
+        ("name", "0" * 32, False, True),
+        ("9" * 30, "0" * 32, False, True),
+        ("999999999", "other", False, True),
+    ],
+)
+def test_planted_names_cost_no_training(scaled, tmp_path, pid, uuid, is_folder, remains):
+    cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **SMALL)
+    with stopped_after(1):
+        cnn.fit(*scaled)
+    (path,) = tmp_path.iterdir()
+    planted = path.with_name(f".{path.stem}-{_files._HOST}-{pid}-{uuid}.npz")
+    planted.mkdir() if is_folder else planted.touch()
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        cnn.fit(*scaled)
+    assert cnn.n_iter_ == 5
+    assert [str(one.message).split(" could not")[0] for one in warned] == [str(planted)] * is_folder
+    assert list(tmp_path.iterdir()) == [planted] * remains

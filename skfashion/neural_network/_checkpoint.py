@@ -118,9 +118,22 @@ class Checkpoint(keras.callbacks.Callback):
                 warn_user(f"{self._unusable(error)} Training goes on without checkpoints.")
 
     def remove(self):
-        """Remove the file, as training has come to its end, and what a kill left unfinished."""
-        for path in (self._path, *unfinished_files(self._path)):
-            path.unlink(missing_ok=True)
+        """Remove the file, as training has come to its end, and what a kill left unfinished.
+
+        What cannot be removed is told in a warning: the training is no worse for it.
+        """
+        try:
+            left = unfinished_files(self._path)
+        except OSError:  # a folder that cannot be listed: the kill's files are nobody's loss
+            left = []
+        for path in (self._path, *left):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                warn_user(
+                    f"{path} could not be removed at the end of training: {error.strerror}. "
+                    "Training is done; remove it yourself."
+                )
 
     def _unusable(self, error):
         return type(error)(
