@@ -1,7 +1,12 @@
 """Ctrl-C during training."""
 
+import contextlib
+import gc
 import inspect
+import os
 import signal
+import warnings
+from unittest import mock
 
 import joblib
 import keras
@@ -14,9 +19,53 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from skfashion import KerasCNNClassifier, PixelScaler, make_cnn_pipeline
+from skfashion import KerasCNNClassifier, PixelScaler, RandomErasing, make_cnn_pipeline
+from skfashion.neural_network import _engines
 
 SMALL = {"architecture": "two_conv_dropout", "filters": (4,), "epochs": 4, "random_state": 0}
+
+
+def own_loss(true, predicted):
+    return keras.losses.categorical_crossentropy(true, predicted)
+
+
+class Points:
+    """Where a training may be when something happens: the ends of blocks of TensorFlow's."""
+
+    def __init__(self, monkeypatch):
+        self.n, self.at, self.act = 0, None, None
+        leave = contextlib._GeneratorContextManager.__exit__
+
+        def count(manager, *error):
+            if manager.gen.gi_code.co_filename.split("site-packages/")[-1].startswith("tensorflow"):
+                self.n += 1
+                if self.n == self.at:
+                    self.act()
+            return leave(manager, *error)
+
+        monkeypatch.setattr(contextlib._GeneratorContextManager, "__exit__", count)
+
+    def set(self, at, act):
+        self.n, self.at, self.act = 0, at, act
+
+
+@pytest.fixture
+def points(monkeypatch):
+    return Points(monkeypatch)
+
+
+def press():
+    signal.raise_signal(signal.SIGINT)
+
+
+def tracing_anew(model, images, predict=keras.Model.predict_on_batch):
+    model.predict_function = None
+    return predict(model, images)
+
+
+def of_a_kind(filters, **parameters):
+    """Return a network that no other test has, so that nothing is compiled for it yet."""
+    return KerasCNNClassifier(**{**SMALL, "filters": (filters,), "epochs": 2, **parameters})
 
 
 class CtrlC(keras.callbacks.Callback):
@@ -138,3 +187,129 @@ def test_what_is_half_trained_is_not_cached(clothes, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         similar.fit(X, y)
     assert not list(tmp_path.rglob("output.pkl"))
+
+
+class Hangs(keras.callbacks.Callback):
+    """Press Ctrl-C three times while the user's own code runs."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        for _ in range(3):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_the_third_one_is_answered_at_once(scaled, monkeypatch):
+    monkeypatch.setattr(_engines, "_idle", [])
+    cnn = of_a_kind(30, callbacks=[Hangs()])
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        cnn.fit(*scaled)
+    assert "after 0 of 2 epochs" in str(interrupt.value)
+    assert _engines._idle == []
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+class Stop(keras.callbacks.Callback):
+    """Raise something at the end of an epoch, counted over all fits."""
+
+    begun = 0
+
+    def __init__(self, epoch, error):
+        super().__init__()
+        self.epoch, self.error = epoch, error
+
+    def on_epoch_begin(self, epoch, logs=None):
+        Stop.begun += 1
+
+    def on_test_batch_end(self, batch, logs=None):
+        if Stop.begun == self.epoch:
+            raise self.error
+
+
+@pytest.mark.parametrize(
+    ("epoch", "error", "is_shared"),
+    [(1, KeyboardInterrupt, False), (2, KeyboardInterrupt, False), (2, OSError, True)],
+)
+def test_what_was_interrupted_is_not_shared_again(scaled, monkeypatch, epoch, error, is_shared):
+    X, y = scaled
+    monkeypatch.setattr(Stop, "begun", 0)
+    monkeypatch.setattr(_engines, "_idle", [])
+    settings = {"callbacks": [Stop(epoch, error)], "early_stopping": True}
+    cnn = KerasCNNClassifier(**{**SMALL, **settings})
+    with contextlib.suppress(error), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cnn.fit(X, y)
+    shared = [engine for _, engine in _engines._idle]
+    assert len(shared) == is_shared
+    other = X[::-1], y[::-1]
+    again = cnn.set_params(callbacks=None).fit(*other)
+    assert [engine for _, engine in _engines._idle][: len(shared)] == shared
+    monkeypatch.setattr(_engines, "_idle", [])
+    expected = clone(cnn).fit(*other)
+    assert again.history_ == expected.history_
+    assert_array_equal(again.predict_proba(X), expected.predict_proba(X))
+
+
+def test_predictions_that_were_interrupted_leave_no_model_to_others(scaled, monkeypatch):
+    X, y = scaled
+    monkeypatch.setattr(_engines, "_idle", [])
+    shared, own = of_a_kind(31).fit(X, y), of_a_kind(31, loss=own_loss).fit(X, y)
+    expected = shared.predict_proba(X), own.predict_proba(X)
+    for cnn, probabilities in zip((shared, own), expected, strict=True):
+        n_models = len(_engines._idle)
+        with (
+            mock.patch("keras.layers.Dense.call", side_effect=KeyboardInterrupt),
+            mock.patch.object(keras.Model, "predict_on_batch", tracing_anew),
+            pytest.raises(KeyboardInterrupt),
+        ):
+            cnn.predict(X)
+        assert len(_engines._idle) == n_models - (cnn is shared)
+        assert_array_equal(cnn.predict_proba(X), probabilities)
+
+
+def test_failing_trainings_leave_nothing_in_memory(scaled, monkeypatch):
+    X, y = scaled
+    monkeypatch.setattr(_engines, "_idle", [])
+    diverging = of_a_kind(32, optimizer="sgd", learning_rate=1e30)
+    stopped = of_a_kind(33, callbacks=[Stop(0, OSError)], early_stopping=True)
+    failing = of_a_kind(34, augmenter=RandomErasing(fill_range=(0, 1)))
+
+    def graphs():
+        gc.collect()
+        return sum(type(one).__name__ == "FuncGraph" for one in gc.get_objects())
+
+    def fit():
+        for cnn, error in ((diverging, ValueError), (stopped, OSError), (failing, OSError)):
+            Stop.begun = -1
+            with (
+                mock.patch.object(RandomErasing, "augment", side_effect=OSError),
+                pytest.raises(error),
+            ):
+                clone(cnn).fit(X, y)
+
+    fit()
+    before, n_threads = graphs(), len(os.listdir("/proc/self/task"))
+    gc.disable()
+    try:
+        for _ in range(3):
+            fit()
+        assert len(os.listdir("/proc/self/task")) <= n_threads + 1
+    finally:
+        gc.enable()
+    assert graphs() == before
+
+
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", own_loss])
+def test_it_does_no_harm_wherever_tensorflow_is(scaled, points, loss):
+    X, y = scaled[0][:64], scaled[1][:64]
+    of_a_kind(40, loss=loss).fit(X, y)
+    n_points = points.n
+    assert n_points > 300
+    for filters, at in enumerate(range(5, n_points, n_points // 3), start=41):
+        cnn = of_a_kind(filters, loss=loss)
+        points.set(at, press)
+        with contextlib.suppress(KeyboardInterrupt), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a training kept as it was after an epoch
+            cnn.fit(X, y)
+        points.set(None, None)
+        again = cnn.fit(X, y)
+        assert cnn.n_iter_ == 2
+        assert_array_equal(clone(cnn).fit(X, y).predict_proba(X), again.predict_proba(X))

@@ -34,6 +34,7 @@ from skfashion._validation import infer_image_shape, unchanged_on_error, validat
 from ._architectures import ARCHITECTURES
 from ._batches import count_epochs, images_a_step
 from ._described import MayBePacked, pack
+from ._interrupts import answer, held_back
 from ._precision import PRECISIONS, choose_precision
 from ._targets import check_not_one_hot, encode, set_aside, weigh
 
@@ -413,6 +414,7 @@ class KerasCNNClassifier(
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
+    @held_back()
     def fit(self, X, y, sample_weight=None, validation_data=None):
         """Train the network.
 
@@ -452,6 +454,7 @@ class KerasCNNClassifier(
         with unchanged_on_error(self):
             go_on = self.warm_start and self._is_fitted()
             rows, y = self._validate_training(X, y, go_on)
+            answer()
             self._set_classes(np.unique(y), go_on)
             encoded = self._encode(rows, y, sample_weight)
             data, subset = self._weigh(encoded, y)
@@ -492,6 +495,7 @@ class KerasCNNClassifier(
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @held_back()
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on some images, going on from where training is.
 
@@ -534,6 +538,7 @@ class KerasCNNClassifier(
             if classes is None and not go_on:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
             rows, y = self._validate_training(X, y, go_on)
+            answer()
             if classes is not None:
                 self._set_classes(np.unique(column_or_1d(classes)), go_on)
             training = self._weigh(self._encode(rows, y, sample_weight), y)
@@ -738,6 +743,7 @@ class KerasCNNClassifier(
         with self._network.predicting() as model, running():
             network = part_of(model)
             for start in range(0, len(rows), _PREDICTION_BATCH):
+                answer()
                 part = slice(start, start + _PREDICTION_BATCH)
                 images = rows[part].reshape(-1, *self.image_shape_).astype(self._dtype, copy=False)
                 predicted = [

@@ -8,7 +8,7 @@ import numpy as np
 from skfashion._callers import warn_user
 
 from ._batches import feed
-from ._interrupts import is_one_of_many
+from ._interrupts import answer, is_one_of_many
 from ._keras import building, load_keras, running
 from ._keras_callbacks import for_one_fit
 
@@ -95,11 +95,13 @@ def train(
     UserWarning
         If training was interrupted otherwise, and is taken for finished.
     """
+    from ._between_steps import BetweenSteps
     from ._checkpoint import Checkpoint
+    from ._engines import forget_functions
 
     keras = load_keras()
     recorder = keras.callbacks.History()
-    callbacks = [*for_one_fit(callbacks), recorder]
+    callbacks = [*for_one_fit(callbacks), BetweenSteps(), recorder]
     best = None
     if patience is not None:
         best = keras.callbacks.EarlyStopping(
@@ -136,6 +138,7 @@ def train(
                     shuffle=False,  # each epoch comes in an order of its own
                     verbose=int(bool(verbose)),
                 )
+                answer()
         except KeyboardInterrupt:
             n_done = len(recorder.history.get("loss", []))
             message = f"Training interrupted by user, after {n_done} of {epochs} epochs"
@@ -150,6 +153,7 @@ def train(
                     "next fit goes on from the last epoch."
                 ) from None
             warn_user(f"{message}: the network stays as it is now.")
+            forget_functions(model)
             # As keras does at the end: where weights are averaged, the average is what is kept.
             model.optimizer.finalize_variable_values(model.trainable_variables)
             if best is not None:
@@ -157,7 +161,10 @@ def train(
         except Exception as error:
             # TensorFlow turns what is raised while it asks for a batch into an error of its own.
             if training.error not in (None, error):
-                raise training.error from None
+                try:
+                    raise training.error from None
+                finally:
+                    training.error = None  # its frames hold what reads batches, and its threads
             raise
     if checkpoint is not None:
         checkpoint.remove()
