@@ -1,5 +1,6 @@
 import errno
 import io
+import json
 import os
 import random
 import signal
@@ -96,8 +97,8 @@ def test_training_goes_on_to_the_same_weights(scaled, tmp_path, settings):
 def noting(epochs):
     load = Checkpoint.load
 
-    def load_and_note(self, model):
-        epochs.append(load(self, model))
+    def load_and_note(self, model, n_epochs):
+        epochs.append(load(self, model, n_epochs))
         return epochs[-1]
 
     return load_and_note
@@ -369,3 +370,127 @@ def test_planted_names_cost_no_training(scaled, tmp_path, pid, uuid, is_folder, 
     assert cnn.n_iter_ == 5
     assert [str(one.message).split(" could not")[0] for one in warned] == [str(planted)] * is_folder
     assert list(tmp_path.iterdir()) == [planted] * remains
+
+
+class Runs:
+    """Something that a pickle makes a file with."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def changed_header(change):
+    def harm(arrays, tmp_path):
+        header = json.loads(str(arrays["header"]))
+        change(header)
+        arrays["header"] = np.array(json.dumps(header))
+
+    return harm
+
+
+def changed_array(name, change):
+    def harm(arrays, tmp_path):
+        arrays[name] = change(arrays.get(name))
+
+    return harm
+
+
+def without(name):
+    return lambda arrays, tmp_path: arrays.pop(name)
+
+
+def code(arrays, tmp_path):
+    arrays["header"] = np.array([Runs(tmp_path / "ran")], dtype=object)
+
+
+HARMED = {
+    "history of another type": changed_header(lambda header: header.update(history=[1])),
+    "history of one number": changed_header(lambda header: header["history"].update(loss=1)),
+    "history of words": changed_header(lambda header: header["history"].update(loss=["a", "b"])),
+    "history of other lengths": changed_header(lambda h: h["history"].update(accuracy=[1] * 3)),
+    "history without losses": changed_header(lambda header: header["history"].pop("loss")),
+    "more epochs than there are": changed_header(
+        lambda header: header.update(history={"loss": [1.0] * 99})
+    ),
+    "as many epochs as there are": changed_header(
+        lambda header: header.update(history={"loss": [1.0] * 5})
+    ),
+    "no history": changed_header(lambda header: header.pop("history")),
+    "no state of early stopping": changed_header(lambda header: header.update(stopping=None)),
+    "part of its state": changed_header(lambda header: header["stopping"].pop("wait")),
+    "more than its state": changed_header(lambda header: header["stopping"].update(model=1)),
+    "state of another type": changed_header(lambda header: header["stopping"].update(wait="1")),
+    "surplus weights": changed_array("model/99", lambda _: np.zeros(3)),
+    "surplus arrays": changed_array("others", lambda _: np.zeros(3)),
+    "missing weights": without("model/0"),
+    "part of the best weights": without("best/0"),
+    "weights of another type": changed_array("model/0", lambda old: old.astype("float64")),
+    "weights of another shape": changed_array("model/0", lambda old: old[..., :1]),
+    "best weights of another shape": changed_array("best/0", lambda old: old[..., :1]),
+    "endless weights": changed_array("model/0", lambda _: np.zeros(2**22, np.float32)),
+    "code": code,
+}
+
+
+@pytest.mark.parametrize("harm", HARMED)
+def test_a_file_of_another_structure_is_an_error(scaled, tmp_path, harm):
+    X, y = scaled[0][:60], scaled[1][:60]
+    settings = {**SMALL, "early_stopping": True, "validation_fraction": 0.4}
+    cnn = KerasCNNClassifier(checkpoint_dir=tmp_path / "files", **settings)
+    with stopped_after(3):
+        cnn.fit(X, y)
+    (path,) = (tmp_path / "files").iterdir()
+    with np.load(path) as file:
+        arrays = dict(file)
+    HARMED[harm](arrays, tmp_path)
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match=r"checkpoint .*npz cannot be read: .* Remove it"):
+        cnn.fit(X, y)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_an_error(scaled, tmp_path, make):
+    cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **SMALL)
+    with stopped_after(1):
+        cnn.fit(*scaled)
+    (path,) = tmp_path.iterdir()
+    path.unlink()
+    make(path)
+    with pytest.raises(ValueError, match=r"npz cannot be read: .* \(it is (no file|a folder)\)"):
+        cnn.fit(*scaled)
+
+
+def test_early_stopping_goes_on_where_it_was(scaled, tmp_path):
+    settings = {**SMALL, "early_stopping": True, "n_iter_no_change": 4, "learning_rate": 1e-30}
+    cnn = KerasCNNClassifier(**{**settings, "epochs": 20})
+    alone = clone(cnn).fit(*scaled)
+    cnn.set_params(checkpoint_dir=tmp_path)
+    with stopped_after(4):
+        cnn.fit(*scaled)
+    cnn.fit(*scaled)
+    assert (cnn.n_iter_, cnn.best_epoch_) == (alone.n_iter_, alone.best_epoch_) == (5, 0)
+
+
+def test_trainings_that_stop_elsewhere_have_files_of_their_own(scaled, tmp_path):
+    X, y = scaled
+    stopping = {"early_stopping": True, "n_iter_no_change": 3}
+    trainings = [
+        ({}, None),
+        ({}, (X[:50], y[:50])),
+        ({}, (X[:50], y[50:100])),
+        ({}, (X[50:100], y[50:100])),
+        ({}, (X[:50], y[:50], np.arange(50))),
+        (stopping, (X[:50], y[:50])),
+        (stopping, None),
+        ({**stopping, "n_iter_no_change": 4}, (X[:50], y[:50])),
+        ({**stopping, "validation_fraction": 0.2}, None),
+    ]
+    for n_files, (settings, held_out) in enumerate(trainings, start=1):
+        cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **{**SMALL, **settings})
+        with stopped_after(1):
+            cnn.fit(X, y, validation_data=held_out)
+        assert len(os.listdir(tmp_path)) == n_files

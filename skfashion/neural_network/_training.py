@@ -116,7 +116,7 @@ def train(
     if path is not None:
         checkpoint = Checkpoint(path, recorder, best)
         callbacks.append(checkpoint)
-        first += checkpoint.load(model)
+        first += checkpoint.load(model, epochs)
         if verbose and first > done:
             print(f"Going on after {first - done} of {epochs} epochs, from {path}.")
     _build_compiled(model, training, n_classes)
