@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from contextlib import contextmanager
@@ -494,3 +495,130 @@ def test_trainings_that_stop_elsewhere_have_files_of_their_own(scaled, tmp_path)
         with stopped_after(1):
             cnn.fit(X, y, validation_data=held_out)
         assert len(os.listdir(tmp_path)) == n_files
+
+
+SCALES = np.ones(10)
+
+
+def loss_by_array(true, predicted):
+    return keras.losses.categorical_crossentropy(true, predicted * SCALES)
+
+
+def loss_by_inner(true, predicted):
+    def scaled(rows):
+        return rows * SCALES[0]
+
+    return keras.losses.categorical_crossentropy(true, scaled(predicted))
+
+
+def loss_by_another(true, predicted):
+    return loss_by_array(true, predicted)
+
+
+def loss_by_method(true, predicted):
+    return Losses().of(true, predicted)
+
+
+class Losses:
+    def of(self, true, predicted):
+        return loss_by_array(true, predicted)
+
+
+@pytest.mark.parametrize("loss", [loss_by_array, loss_by_inner, loss_by_another, loss_by_method])
+def test_functions_count_by_what_they_read(scaled, tmp_path, monkeypatch, loss):
+    assert numbers_of_files(
+        scaled,
+        tmp_path,
+        [
+            {"loss": loss},
+            {"loss": loss},
+            lambda: monkeypatch.setattr(sys.modules[__name__], "SCALES", np.full(10, 0.5)),
+            {"loss": loss},
+        ],
+    ) == [1, 1, 2]
+
+
+def numbers_of_files(scaled, tmp_path, steps):
+    """Return the number of files after each of some trainings, between which others act."""
+    numbers = []
+    for step in steps:
+        if callable(step):
+            step()
+            continue
+        with stopped_after(1):
+            KerasCNNClassifier(checkpoint_dir=tmp_path, **{**SMALL, **step}).fit(*scaled)
+        numbers.append(len(os.listdir(tmp_path)))
+    return numbers
+
+
+OF_USERS = """
+import keras
+
+@keras.saving.register_keras_serializable("{name}")
+class Noise(keras.layers.Layer):
+    def call(self, images, training=None):
+        return images * {number}
+
+class Note(keras.callbacks.Callback):
+    factor = 2
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.optimizer.learning_rate = {number}
+
+class Augmenter(keras.layers.Layer):
+    factor = {number}
+
+    def call(self, images, training=None):
+        return images * self.factor
+
+@keras.saving.register_keras_serializable("{name}")
+def inner(images):
+    table = {{"a", "b", "c", "d"}}
+    def scaled(images):
+        return images * {number} if "a" in table else images in {{"a", "b", "c"}}
+    return scaled(images)
+"""
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        lambda module: {"augmenter": module["Noise"]()},
+        lambda module: {"augmenter": module["Augmenter"]()},
+        lambda module: {"callbacks": [module["Note"]()]},
+        lambda module: {"callbacks": [module["Note"]]},
+        lambda module: {"augmenter": keras.layers.Lambda(module["inner"])},
+    ],
+)
+def test_classes_count_by_their_code(scaled, tmp_path, settings):
+    def written(number):
+        module = {"__name__": "written_by_users"}
+        exec(OF_USERS.format(number=number, name="written"), module)
+        return settings(module)
+
+    users = mock.Mock(__file__=str(tmp_path / "written_by_users.py"))
+    with mock.patch.dict(sys.modules, written_by_users=users):
+        steps = [written(0.5), written(0.5), written(0.25)]
+        assert numbers_of_files(scaled, tmp_path / "files", steps) == [1, 1, 2]
+
+
+def test_a_training_has_the_same_file_in_another_process(tmp_path, run_python):
+    code = """
+import sys, types, keras
+sys.modules["written_by_users"] = module = types.ModuleType("written_by_users")
+module.__file__ = "written_by_users.py"
+exec(sys.argv[1], vars(module))
+from skfashion.neural_network._fingerprint import fingerprint
+loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
+print(fingerprint(module.inner, module.Noise(), loss, {"b", "a"}, callbacks=[module.Note()]))
+"""
+    users = OF_USERS.format(number=0.5, name="written")
+    first, second = (run_python(code, users, PYTHONHASHSEED=seed)[0] for seed in "12")
+    assert first == second
+
+
+def test_what_cannot_be_known_again_is_an_error(scaled, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "SCALES", threading.Lock())
+    cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **{**SMALL, "loss": loss_by_array})
+    with pytest.raises(ValueError, match=r"functions .* refer to nothing else.*'_thread.lock'"):
+        cnn.fit(*scaled)

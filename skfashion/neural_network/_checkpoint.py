@@ -38,7 +38,7 @@ def checkpoint_path(folder, *what, callbacks=None):
     ValueError
         If something cannot be pickled, so that it cannot be known again.
     """
-    name = fingerprint(__version__, *what, callbacks=callbacks)
+    name = fingerprint(__version__, keras.__version__, *what, callbacks=callbacks)
     return Path(folder).expanduser().absolute() / f"{name}.npz"
 
 
