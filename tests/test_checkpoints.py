@@ -485,6 +485,7 @@ def test_trainings_that_stop_elsewhere_have_files_of_their_own(scaled, tmp_path)
         ({}, (X[:50], y[50:100])),
         ({}, (X[50:100], y[50:100])),
         ({}, (X[:50], y[:50], np.arange(50))),
+        ({"n_iter_no_change": 3}, (X[:50], y[:50])),
         (stopping, (X[:50], y[:50])),
         (stopping, None),
         ({**stopping, "n_iter_no_change": 4}, (X[:50], y[:50])),

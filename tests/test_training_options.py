@@ -511,3 +511,38 @@ def test_a_callback_that_compiles_the_network_is_an_error(scaled):
             cnn.fit(X, y)
         assert_array_equal(cnn.predict_proba(X), before)
     assert cnn.set_params(callbacks=None).fit(X, y).n_iter_ == 5
+
+
+def own_loss(true, predicted):
+    return keras.losses.categorical_crossentropy(true, predicted)
+
+
+class Fails(keras.callbacks.Callback):
+    def __init__(self, compiles):
+        super().__init__()
+        self.compiles = compiles
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.compiles:
+            self.model.compile("sgd", self.model.loss)
+        raise OSError("no more of it")
+
+
+@pytest.mark.parametrize("compiles", [False, True])
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_the_optimizer_is_put_back_after_an_error(scaled, schedule, compiles):
+    X, y = scaled
+    settings = {"loss": own_loss, "warm_start": True, "learning_rate_schedule": schedule}
+    cnn = KerasCNNClassifier(
+        "two_conv_dropout", filters=(4,), epochs=2, random_state=0, **settings
+    ).fit(X, y)
+    alone = pickle.loads(pickle.dumps(cnn))
+    optimizer = cnn.model_.optimizer
+    before = [variable.numpy() for variable in optimizer.variables]
+    with pytest.raises(OSError, match="no more of it"):
+        cnn.set_params(callbacks=[Fails(compiles)]).fit(X, y)
+    assert cnn.model_.optimizer is optimizer
+    for variable, value in zip(optimizer.variables, before, strict=True):
+        assert_array_equal(variable.numpy(), value)
+    cnn.set_params(callbacks=None).fit(X, y)
+    assert cnn.history_ == alone.fit(X, y).history_
