@@ -125,6 +125,10 @@ def _remove_unused(folder):
             shutil.rmtree(folder)
 
 
+class NotRegularError(OSError):
+    """What has the name of a file is a FIFO or a device."""
+
+
 def open_regular(path):
     """Open a file to be read, and nothing that may keep its reader waiting.
 
@@ -139,7 +143,8 @@ def open_regular(path):
     Raises
     ------
     OSError
-        If there is no such file, it cannot be opened, or it is a FIFO, a device or a folder.
+        If there is no such file, it cannot be opened, or it is a folder (IsADirectoryError), a FIFO
+        or a device (NotRegularError).
     """
     _check_regular(os.stat(path), path)  # first: there are devices that act on being opened
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -154,10 +159,10 @@ def open_regular(path):
 
 def _check_regular(status, path):
     if stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+        raise IsADirectoryError(errno.EISDIR, "Expected a file, got a folder", os.fspath(path))
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(
-            errno.EINVAL, "Expected a regular file, not a FIFO or a device", os.fspath(path)
+        raise NotRegularError(
+            errno.EINVAL, "Expected a regular file, got a FIFO or a device", os.fspath(path)
         )
 
 

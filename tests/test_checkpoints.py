@@ -1,10 +1,12 @@
 import errno
 import io
+import json
 import os
 import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,8 +97,8 @@ def test_training_goes_on_to_the_same_weights(scaled, tmp_path, settings):
 def noting(epochs):
     load = Checkpoint.load
 
-    def load_and_note(self, model):
-        epochs.append(load(self, model))
+    def load_and_note(self, model, n_epochs):
+        epochs.append(load(self, model, n_epochs))
         return epochs[-1]
 
     return load_and_note
@@ -343,3 +345,257 @@ def test_a_checkpoint_that_cannot_be_removed_undoes_no_training(scaled, tmp_path
         cnn.fit(X, y)
     assert_array_equal(cnn.predict_proba(X), expected)
     assert cnn.n_iter_ == SMALL["epochs"]
+
+
+class Runs:
+    """Something that a pickle makes a file with."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def changed_header(change):
+    def harm(arrays, tmp_path):
+        header = json.loads(str(arrays["header"]))
+        change(header)
+        arrays["header"] = np.array(json.dumps(header))
+
+    return harm
+
+
+def changed_array(name, change):
+    def harm(arrays, tmp_path):
+        arrays[name] = change(arrays.get(name))
+
+    return harm
+
+
+def without(name):
+    return lambda arrays, tmp_path: arrays.pop(name)
+
+
+def code(arrays, tmp_path):
+    arrays["header"] = np.array([Runs(tmp_path / "ran")], dtype=object)
+
+
+HARMED = {
+    "history of another type": changed_header(lambda header: header.update(history=[1])),
+    "history of one number": changed_header(lambda header: header["history"].update(loss=1)),
+    "history of words": changed_header(lambda header: header["history"].update(loss=["a", "b"])),
+    "history of other lengths": changed_header(lambda h: h["history"].update(accuracy=[1] * 3)),
+    "history without losses": changed_header(lambda header: header["history"].pop("loss")),
+    "more epochs than there are": changed_header(
+        lambda header: header.update(history={"loss": [1.0] * 99})
+    ),
+    "as many epochs as there are": changed_header(
+        lambda header: header.update(history={"loss": [1.0] * 5})
+    ),
+    "no history": changed_header(lambda header: header.pop("history")),
+    "no state of early stopping": changed_header(lambda header: header.update(stopping=None)),
+    "part of its state": changed_header(lambda header: header["stopping"].pop("wait")),
+    "more than its state": changed_header(lambda header: header["stopping"].update(model=1)),
+    "state of another type": changed_header(lambda header: header["stopping"].update(wait="1")),
+    "surplus weights": changed_array("model/99", lambda _: np.zeros(3)),
+    "surplus arrays": changed_array("others", lambda _: np.zeros(3)),
+    "missing weights": without("model/0"),
+    "part of the best weights": without("best/0"),
+    "weights of another type": changed_array("model/0", lambda old: old.astype("float64")),
+    "weights of another shape": changed_array("model/0", lambda old: old[..., :1]),
+    "best weights of another shape": changed_array("best/0", lambda old: old[..., :1]),
+    "endless weights": changed_array("model/0", lambda _: np.zeros(2**22, np.float32)),
+    "code": code,
+}
+
+
+@pytest.mark.parametrize("harm", HARMED)
+def test_a_file_of_another_structure_is_an_error(scaled, tmp_path, harm):
+    X, y = scaled[0][:60], scaled[1][:60]
+    settings = {**SMALL, "early_stopping": True, "validation_fraction": 0.4}
+    cnn = KerasCNNClassifier(checkpoint_dir=tmp_path / "files", **settings)
+    with stopped_after(3):
+        cnn.fit(X, y)
+    (path,) = (tmp_path / "files").iterdir()
+    with np.load(path) as file:
+        arrays = dict(file)
+    HARMED[harm](arrays, tmp_path)
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match=r"checkpoint .*npz cannot be read: .* Remove it"):
+        cnn.fit(X, y)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_an_error(scaled, tmp_path, make):
+    cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **SMALL)
+    with stopped_after(1):
+        cnn.fit(*scaled)
+    (path,) = tmp_path.iterdir()
+    path.unlink()
+    make(path)
+    with pytest.raises(
+        ValueError, match=r"npz cannot be read: .*\(Expected a (regular )?file, got"
+    ):
+        cnn.fit(*scaled)
+
+
+def test_early_stopping_goes_on_where_it_was(scaled, tmp_path):
+    settings = {**SMALL, "early_stopping": True, "n_iter_no_change": 4, "learning_rate": 1e-30}
+    cnn = KerasCNNClassifier(**{**settings, "epochs": 20})
+    alone = clone(cnn).fit(*scaled)
+    cnn.set_params(checkpoint_dir=tmp_path)
+    with stopped_after(4):
+        cnn.fit(*scaled)
+    cnn.fit(*scaled)
+    assert (cnn.n_iter_, cnn.best_epoch_) == (alone.n_iter_, alone.best_epoch_) == (5, 0)
+
+
+def test_trainings_that_stop_elsewhere_have_files_of_their_own(scaled, tmp_path):
+    X, y = scaled
+    stopping = {"early_stopping": True, "n_iter_no_change": 3}
+    trainings = [
+        ({}, None),
+        ({}, (X[:50], y[:50])),
+        ({}, (X[:50], y[50:100])),
+        ({}, (X[50:100], y[50:100])),
+        ({}, (X[:50], y[:50], np.arange(50))),
+        ({"n_iter_no_change": 3}, (X[:50], y[:50])),
+        (stopping, (X[:50], y[:50])),
+        (stopping, None),
+        ({**stopping, "n_iter_no_change": 4}, (X[:50], y[:50])),
+        ({**stopping, "validation_fraction": 0.2}, None),
+    ]
+    for n_files, (settings, held_out) in enumerate(trainings, start=1):
+        cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **{**SMALL, **settings})
+        with stopped_after(1):
+            cnn.fit(X, y, validation_data=held_out)
+        assert len(os.listdir(tmp_path)) == n_files
+
+
+SCALES = np.ones(10)
+
+
+def loss_by_array(true, predicted):
+    return keras.losses.categorical_crossentropy(true, predicted * SCALES)
+
+
+def loss_by_inner(true, predicted):
+    def scaled(rows):
+        return rows * SCALES[0]
+
+    return keras.losses.categorical_crossentropy(true, scaled(predicted))
+
+
+def loss_by_another(true, predicted):
+    return loss_by_array(true, predicted)
+
+
+def loss_by_method(true, predicted):
+    return Losses().of(true, predicted)
+
+
+class Losses:
+    def of(self, true, predicted):
+        return loss_by_array(true, predicted)
+
+
+@pytest.mark.parametrize("loss", [loss_by_array, loss_by_inner, loss_by_another, loss_by_method])
+def test_functions_count_by_what_they_read(scaled, tmp_path, monkeypatch, loss):
+    assert numbers_of_files(
+        scaled,
+        tmp_path,
+        [
+            {"loss": loss},
+            {"loss": loss},
+            lambda: monkeypatch.setattr(sys.modules[__name__], "SCALES", np.full(10, 0.5)),
+            {"loss": loss},
+        ],
+    ) == [1, 1, 2]
+
+
+def numbers_of_files(scaled, tmp_path, steps):
+    """Return the number of files after each of some trainings, between which others act."""
+    numbers = []
+    for step in steps:
+        if callable(step):
+            step()
+            continue
+        with stopped_after(1):
+            KerasCNNClassifier(checkpoint_dir=tmp_path, **{**SMALL, **step}).fit(*scaled)
+        numbers.append(len(os.listdir(tmp_path)))
+    return numbers
+
+
+OF_USERS = """
+import keras
+
+@keras.saving.register_keras_serializable("{name}")
+class Noise(keras.layers.Layer):
+    def call(self, images, training=None):
+        return images * {number}
+
+class Note(keras.callbacks.Callback):
+    factor = 2
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.optimizer.learning_rate = {number}
+
+class Augmenter(keras.layers.Layer):
+    factor = {number}
+
+    def call(self, images, training=None):
+        return images * self.factor
+
+@keras.saving.register_keras_serializable("{name}")
+def inner(images):
+    table = {{"a", "b", "c", "d"}}
+    def scaled(images):
+        return images * {number} if "a" in table else images in {{"a", "b", "c"}}
+    return scaled(images)
+"""
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        lambda module: {"augmenter": module["Noise"]()},
+        lambda module: {"augmenter": module["Augmenter"]()},
+        lambda module: {"callbacks": [module["Note"]()]},
+        lambda module: {"callbacks": [module["Note"]]},
+        lambda module: {"augmenter": keras.layers.Lambda(module["inner"])},
+    ],
+)
+def test_classes_count_by_their_code(scaled, tmp_path, settings):
+    def written(number):
+        module = {"__name__": "written_by_users"}
+        exec(OF_USERS.format(number=number, name="written"), module)
+        return settings(module)
+
+    users = mock.Mock(__file__=str(tmp_path / "written_by_users.py"))
+    with mock.patch.dict(sys.modules, written_by_users=users):
+        steps = [written(0.5), written(0.5), written(0.25)]
+        assert numbers_of_files(scaled, tmp_path / "files", steps) == [1, 1, 2]
+
+
+def test_a_training_has_the_same_file_in_another_process(tmp_path, run_python):
+    code = """
+import sys, types, keras
+sys.modules["written_by_users"] = module = types.ModuleType("written_by_users")
+module.__file__ = "written_by_users.py"
+exec(sys.argv[1], vars(module))
+from skfashion.neural_network._fingerprint import fingerprint
+loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
+print(fingerprint(module.inner, module.Noise(), loss, {"b", "a"}, callbacks=[module.Note()]))
+"""
+    users = OF_USERS.format(number=0.5, name="written")
+    first, second = (run_python(code, users, PYTHONHASHSEED=seed)[0] for seed in "12")
+    assert first == second
+
+
+def test_what_cannot_be_known_again_is_an_error(scaled, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "SCALES", threading.Lock())
+    cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **{**SMALL, "loss": loss_by_array})
+    with pytest.raises(ValueError, match=r"functions .* refer to nothing else.*'_thread.lock'"):
+        cnn.fit(*scaled)

@@ -1,9 +1,12 @@
 """Ctrl-C during training."""
 
+import contextlib
+import gc
 import inspect
+import os
 import signal
-from functools import wraps
-from pathlib import Path
+import warnings
+from unittest import mock
 
 import joblib
 import keras
@@ -16,10 +19,53 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from skfashion import KerasCNNClassifier, PixelScaler, make_cnn_pipeline
+from skfashion import KerasCNNClassifier, PixelScaler, RandomErasing, make_cnn_pipeline
 from skfashion.neural_network import _engines
 
 SMALL = {"architecture": "two_conv_dropout", "filters": (4,), "epochs": 4, "random_state": 0}
+
+
+def own_loss(true, predicted):
+    return keras.losses.categorical_crossentropy(true, predicted)
+
+
+class Points:
+    """Where a training may be when something happens: the ends of blocks of TensorFlow's."""
+
+    def __init__(self, monkeypatch):
+        self.n, self.at, self.act = 0, None, None
+        leave = contextlib._GeneratorContextManager.__exit__
+
+        def count(manager, *error):
+            if manager.gen.gi_code.co_filename.split("site-packages/")[-1].startswith("tensorflow"):
+                self.n += 1
+                if self.n == self.at:
+                    self.act()
+            return leave(manager, *error)
+
+        monkeypatch.setattr(contextlib._GeneratorContextManager, "__exit__", count)
+
+    def set(self, at, act):
+        self.n, self.at, self.act = 0, at, act
+
+
+@pytest.fixture
+def points(monkeypatch):
+    return Points(monkeypatch)
+
+
+def press():
+    signal.raise_signal(signal.SIGINT)
+
+
+def tracing_anew(model, images, predict=keras.Model.predict_on_batch):
+    model.predict_function = None
+    return predict(model, images)
+
+
+def of_a_kind(filters, **parameters):
+    """Return a network that no other test has, so that nothing is compiled for it yet."""
+    return KerasCNNClassifier(**{**SMALL, "filters": (filters,), "epochs": 2, **parameters})
 
 
 class CtrlC(keras.callbacks.Callback):
@@ -143,95 +189,127 @@ def test_what_is_half_trained_is_not_cached(clothes, tmp_path):
     assert not list(tmp_path.rglob("output.pkl"))
 
 
-# What is interrupted while TensorFlow traces it, at any call of these, ends there: the same network
-# is trained afterwards as if nothing had been.
-TRACED = {
-    "layers": (keras.layers.Dense, "call"),
-    "optimizer": (keras.optimizers.Adam, "update_step"),
-    "loss": (keras.Model, "compute_loss"),
-    "metrics": (keras.Model, "compute_metrics"),
-}
+class Hangs(keras.callbacks.Callback):
+    """Press Ctrl-C three times while the user's own code runs."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        for _ in range(3):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_the_third_one_is_answered_at_once(scaled, monkeypatch):
+    monkeypatch.setattr(_engines, "_idle", [])
+    cnn = of_a_kind(30, callbacks=[Hangs()])
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        cnn.fit(*scaled)
+    assert "after 0 of 2 epochs" in str(interrupt.value)
+    assert _engines._idle == []
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+class Stop(keras.callbacks.Callback):
+    """Raise something at the end of an epoch, counted over all fits."""
+
+    begun = 0
+
+    def __init__(self, epoch, error):
+        super().__init__()
+        self.epoch, self.error = epoch, error
+
+    def on_epoch_begin(self, epoch, logs=None):
+        Stop.begun += 1
+
+    def on_test_batch_end(self, batch, logs=None):
+        if Stop.begun == self.epoch:
+            raise self.error
 
 
 @pytest.mark.parametrize(
-    ("traced", "searched"), [*((traced, False) for traced in TRACED), ("optimizer", True)]
+    ("epoch", "error", "is_shared"),
+    [(1, KeyboardInterrupt, False), (2, KeyboardInterrupt, False), (2, OSError, True)],
 )
-def test_a_network_interrupted_while_it_is_traced_is_not_shared(
-    scaled, monkeypatch, traced, searched
-):
-    owner, name = TRACED[traced]
+def test_what_was_interrupted_is_not_shared_again(scaled, monkeypatch, epoch, error, is_shared):
+    X, y = scaled
+    monkeypatch.setattr(Stop, "begun", 0)
+    monkeypatch.setattr(_engines, "_idle", [])
+    settings = {"callbacks": [Stop(epoch, error)], "early_stopping": True}
+    cnn = KerasCNNClassifier(**{**SMALL, **settings})
+    with contextlib.suppress(error), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cnn.fit(X, y)
+    shared = [engine for _, engine in _engines._idle]
+    assert len(shared) == is_shared
+    other = X[::-1], y[::-1]
+    again = cnn.set_params(callbacks=None).fit(*other)
+    assert [engine for _, engine in _engines._idle][: len(shared)] == shared
+    monkeypatch.setattr(_engines, "_idle", [])
+    expected = clone(cnn).fit(*other)
+    assert again.history_ == expected.history_
+    assert_array_equal(again.predict_proba(X), expected.predict_proba(X))
+
+
+def test_predictions_that_were_interrupted_leave_no_model_to_others(scaled, monkeypatch):
     X, y = scaled
     monkeypatch.setattr(_engines, "_idle", [])
-    cnn = KerasCNNClassifier("one_conv_dropout", filters=(3,), epochs=1, random_state=0)
-    expected = None
-    original = getattr(owner, name)
-    for call in range(1, 4):
-        calls = []
-
-        @wraps(original)  # for keras, which reads the names of its arguments
-        def interrupted(self, *args, calls=calls, call=call, **kwargs):
-            calls.append(None)
-            if len(calls) == call:
-                raise KeyboardInterrupt
-            return original(self, *args, **kwargs)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(owner, name, interrupted)
-            fitted = GridSearchCV(cnn, {"dropout": [0, 0.1]}, cv=2) if searched else clone(cnn)
-            try:
-                fitted.fit(X, y, validation_data=(X, y))
-            except KeyboardInterrupt:
-                pass
-            else:
-                assert len(calls) < call  # it is called less often
-        for _ in range(2):
-            got = clone(cnn).fit(X, y, validation_data=(X, y)).predict_proba(X)
-            expected = got if expected is None else expected
-            assert_array_equal(got, expected)
+    shared, own = of_a_kind(31).fit(X, y), of_a_kind(31, loss=own_loss).fit(X, y)
+    expected = shared.predict_proba(X), own.predict_proba(X)
+    for cnn, probabilities in zip((shared, own), expected, strict=True):
+        n_models = len(_engines._idle)
+        with (
+            mock.patch("keras.layers.Dense.call", side_effect=KeyboardInterrupt),
+            mock.patch.object(keras.Model, "predict_on_batch", tracing_anew),
+            pytest.raises(KeyboardInterrupt),
+        ):
+            cnn.predict(X)
+        assert len(_engines._idle) == n_models - (cnn is shared)
+        assert_array_equal(cnn.predict_proba(X), probabilities)
 
 
-def test_a_network_whose_training_was_cut_short_runs_no_other(scaled, monkeypatch):
-    monkeypatch.setattr(_engines, "_idle", [])
-    cnn = interrupted(epoch=3)
-    with pytest.warns(UserWarning, match="after 2 of 4 epochs"):
-        cnn.fit(*scaled)
-    assert _engines._idle == []
-    cnn.set_params(callbacks=None).fit(*scaled)
-    assert len(_engines._idle) == 1
-
-
-class Failing(keras.callbacks.Callback):
-    def __init__(self, when):
-        super().__init__()
-        self.when = when
-
-    def on_epoch_end(self, epoch, logs=None):
-        if self.when == "epoch":
-            raise RuntimeError("pruned")
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.when == "batch":
-            raise RuntimeError("pruned")
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads as Linux does")
-@pytest.mark.parametrize("failing", ["batch", "epoch", "diverges"])
-def test_fits_that_fail_share_their_model_and_leave_no_threads(scaled, monkeypatch, failing):
+def test_failing_trainings_leave_nothing_in_memory(scaled, monkeypatch):
     X, y = scaled
     monkeypatch.setattr(_engines, "_idle", [])
-    good = KerasCNNClassifier(**SMALL).set_params(epochs=2, batch_size=64)
-    expected = good.fit(X, y).predict_proba(X)
-    ((_, engine),) = _engines._idle
-    if failing == "diverges":
-        bad = clone(good).set_params(learning_rate=1e30)
-    else:
-        bad = clone(good).set_params(callbacks=[Failing(failing)])
-    threads = []
-    for _ in range(6):
-        with pytest.raises((RuntimeError, ValueError), match=r"pruned|Training diverged"):
-            clone(bad).fit(X, y)
-        threads.append(len(list(Path("/proc/self/task").iterdir())))
-        ((_, shared),) = _engines._idle
-        assert shared is engine
-    assert max(threads) <= threads[0]
-    assert_array_equal(clone(good).fit(X, y).predict_proba(X), expected)
+    diverging = of_a_kind(32, optimizer="sgd", learning_rate=1e30)
+    stopped = of_a_kind(33, callbacks=[Stop(0, OSError)], early_stopping=True)
+    failing = of_a_kind(34, augmenter=RandomErasing(fill_range=(0, 1)))
+
+    def graphs():
+        gc.collect()
+        return sum(type(one).__name__ == "FuncGraph" for one in gc.get_objects())
+
+    def fit():
+        for cnn, error in ((diverging, ValueError), (stopped, OSError), (failing, OSError)):
+            Stop.begun = -1
+            with (
+                mock.patch.object(RandomErasing, "augment", side_effect=OSError),
+                pytest.raises(error),
+            ):
+                clone(cnn).fit(X, y)
+
+    fit()
+    before, n_threads = graphs(), len(os.listdir("/proc/self/task"))
+    gc.disable()
+    try:
+        for _ in range(3):
+            fit()
+        assert len(os.listdir("/proc/self/task")) <= n_threads + 4  # of the last one
+    finally:
+        gc.enable()
+    assert graphs() == before
+
+
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", own_loss])
+def test_it_does_no_harm_wherever_tensorflow_is(scaled, points, loss):
+    X, y = scaled[0][:64], scaled[1][:64]
+    of_a_kind(40, loss=loss).fit(X, y)
+    n_points = points.n
+    assert n_points > 300
+    for filters, at in enumerate(range(5, n_points, n_points // 3), start=41):
+        cnn = of_a_kind(filters, loss=loss)
+        points.set(at, press)
+        with contextlib.suppress(KeyboardInterrupt), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a training kept as it was after an epoch
+            cnn.fit(X, y)
+        points.set(None, None)
+        again = cnn.fit(X, y)
+        assert cnn.n_iter_ == 2
+        assert_array_equal(clone(cnn).fit(X, y).predict_proba(X), again.predict_proba(X))

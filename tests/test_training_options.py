@@ -3,6 +3,7 @@
 import pickle
 import random
 
+import keras
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -89,7 +90,6 @@ def test_an_object_of_ones_own_draws_from_the_seed_too():
 
 
 def test_keras_layers_and_lists(scaled):
-    import keras
 
     flip = keras.layers.RandomFlip("horizontal")
     images = np.zeros((40, 6, 6, 1))
@@ -112,7 +112,6 @@ def test_keras_layers_and_lists(scaled):
 
 
 def test_layers_within_a_layer_repeat_with_the_seed_too():
-    import keras
 
     images = np.random.RandomState(0).rand(20, 6, 6, 1).astype(np.float32)
     nested = keras.Sequential([keras.layers.RandomFlip(), keras.layers.RandomTranslation(0.2, 0.2)])
@@ -211,7 +210,6 @@ def test_augmenters_that_cannot_augment(scaled, augmenter, message):
 
 
 def test_layers_that_cannot_be_copied_say_so(scaled):
-    import keras
 
     class Shift(keras.layers.Layer):
         def __init__(self, by):
@@ -284,7 +282,6 @@ def test_what_linux_says_of_the_processor(monkeypatch, tmp_path, cpuinfo, expect
 
 def rates_of(cnn, X, y):
     """The learning rate of each step."""
-    import keras
 
     rates = []
 
@@ -403,7 +400,6 @@ def test_epochs_and_steps_are_two_integers(scaled, epochs):
 
 
 def test_contradictions_say_so(scaled):
-    import keras
 
     X, y = scaled
     cnn = KerasCNNClassifier(learning_rate_schedule="cosine", **SMALL)
@@ -441,7 +437,6 @@ def test_weight_decay_shrinks_weights(scaled, optimizer):
     ["sparse_categorical_crossentropy", "categorical_crossentropy", "CategoricalCrossentropy"],
 )
 def test_label_smoothing_is_that_of_keras(scaled, loss):
-    import keras
 
     X, y = scaled
     weights = np.linspace(0, 1, len(y))
@@ -459,7 +454,6 @@ def test_label_smoothing_is_that_of_keras(scaled, loss):
 
 
 def test_the_average_of_the_weights_is_kept(scaled):
-    import keras
 
     X, y = scaled
     steps = []
@@ -494,3 +488,61 @@ def test_a_pickle_goes_on_training_as_the_original_does(scaled):
     copied = pickle.loads(pickle.dumps(cnn))
     expected = cnn.partial_fit(X, y).predict_proba(X)
     assert_allclose(copied.partial_fit(X, y).predict_proba(X), expected, rtol=1e-5)
+
+
+class Compiles(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 3:
+            self.model.compile("sgd", self.model.loss)
+
+
+def test_a_callback_that_compiles_the_network_is_an_error(scaled):
+    X, y = scaled
+    cnn = KerasCNNClassifier("two_conv_dropout", filters=(4,), epochs=2, random_state=0)
+    cnn.set_params(warm_start=True).fit(X, y)
+    before = cnn.predict_proba(X)
+    cnn.set_params(callbacks=[Compiles()], epochs=3)
+    for has_own in (False, True):
+        if has_own:
+            cnn.model_  # noqa: B018 (its own from here on)
+        with pytest.raises(
+            ValueError, match=r"callback has compiled the network anew.*learning_rate"
+        ):
+            cnn.fit(X, y)
+        assert_array_equal(cnn.predict_proba(X), before)
+    assert cnn.set_params(callbacks=None).fit(X, y).n_iter_ == 5
+
+
+def own_loss(true, predicted):
+    return keras.losses.categorical_crossentropy(true, predicted)
+
+
+class Fails(keras.callbacks.Callback):
+    def __init__(self, compiles):
+        super().__init__()
+        self.compiles = compiles
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.compiles:
+            self.model.compile("sgd", self.model.loss)
+        raise OSError("no more of it")
+
+
+@pytest.mark.parametrize("compiles", [False, True])
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_the_optimizer_is_put_back_after_an_error(scaled, schedule, compiles):
+    X, y = scaled
+    settings = {"loss": own_loss, "warm_start": True, "learning_rate_schedule": schedule}
+    cnn = KerasCNNClassifier(
+        "two_conv_dropout", filters=(4,), epochs=2, random_state=0, **settings
+    ).fit(X, y)
+    alone = pickle.loads(pickle.dumps(cnn))
+    optimizer = cnn.model_.optimizer
+    before = [variable.numpy() for variable in optimizer.variables]
+    with pytest.raises(OSError, match="no more of it"):
+        cnn.set_params(callbacks=[Fails(compiles)]).fit(X, y)
+    assert cnn.model_.optimizer is optimizer
+    for variable, value in zip(optimizer.variables, before, strict=True):
+        assert_array_equal(variable.numpy(), value)
+    cnn.set_params(callbacks=None).fit(X, y)
+    assert cnn.history_ == alone.fit(X, y).history_

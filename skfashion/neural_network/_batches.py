@@ -1,5 +1,6 @@
 """Rows of pixels to batches of images, in an order of one's own, and to TensorFlow."""
 
+import gc
 from contextlib import contextmanager
 from math import ceil, prod
 from numbers import Integral
@@ -173,6 +174,7 @@ class _Feed:
 
 
 _idle = {}
+_failed = []  # what tells that a training ended in an error since the last one began
 
 
 @contextmanager
@@ -191,6 +193,10 @@ def feed(batches, epochs):
     tf.data.Dataset
         The epochs one after the other.
     """
+    if _failed:
+        # keras' iterators refer to themselves until they are at their end, and have threads.
+        gc.collect()
+        _failed.clear()
     signature = batches.signature()
     idle = _idle.setdefault(signature, [])
     try:
@@ -200,6 +206,9 @@ def feed(batches, epochs):
     one.source = batches, epochs
     try:
         yield one.dataset
+    except BaseException:
+        _failed.append(True)
+        raise
     finally:
         one.source = None
         idle.append(one)

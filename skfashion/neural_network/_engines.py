@@ -8,6 +8,7 @@ one after the other, each with weights of its own.
 import hashlib
 import json
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -88,6 +89,44 @@ def assign(owner, arrays):
         )
     for variable, array in zip(owner.variables, arrays, strict=True):
         variable.assign(array)
+
+
+def forget_functions(model):
+    """Have keras trace a model anew, as what was traced may not be whole."""
+    model.train_function = model.test_function = model.predict_function = None
+
+
+@contextmanager
+def traced_anew_if_interrupted(model, held):
+    """Use a model that is not shared in the block, and whose Ctrl-C is `held` back."""
+    is_whole = False
+    try:
+        yield model
+        is_whole = True
+    except Exception:
+        is_whole = True
+        raise
+    finally:
+        if held.has_cut_in or not is_whole:
+            forget_functions(model)
+
+
+@contextmanager
+def shared_on_error(key, engine, held, is_alike=lambda: True):
+    """Use an engine in the block; let others have it after an error, if it `is_alike` still.
+
+    After an interrupt it is not shared again: what was traced then may not be whole. Other errors
+    come where keras and TensorFlow expect them, and one not shared would stay in memory for good.
+    """
+    try:
+        yield engine.model
+    except Exception:
+        # Of the images to validate with, which keras forgets only if nothing goes wrong.
+        vars(engine.model).pop("_eval_epoch_iterator", None)
+        engine.holds = None
+        if not held.has_cut_in and is_alike():
+            give_back(key, engine)
+        raise
 
 
 def take(key, holding):

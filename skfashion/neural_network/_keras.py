@@ -9,6 +9,8 @@ import tempfile
 import threading
 from contextlib import contextmanager
 
+from ._interrupts import held_back
+
 # What TensorFlow's libraries write while they load: absl's own lines, whatever their severity
 # ("E0000 ... cuInit" tells of no more than a machine without a GPU), and the continuation of one.
 _START_UP_LINE = re.compile(
@@ -51,15 +53,15 @@ def _start_up_lines_dropped():
     except OSError:  # no standard error at all, as under pythonw
         yield
         return
-    with tempfile.TemporaryFile() as held_back:
-        os.dup2(held_back.fileno(), 2)
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), 2)
         try:
             yield
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-            held_back.seek(0)
-            kept = [line for line in held_back if not _START_UP_LINE.match(line)]
+            written.seek(0)
+            kept = [line for line in written if not _START_UP_LINE.match(line)]
             if kept:
                 os.write(2, b"".join(kept))
 
@@ -73,23 +75,42 @@ def _take_share_of_cores(tf):
 
 
 def load_keras():
-    """Import keras, without TensorFlow's start-up messages, and return it."""
-    with _lock:
+    """Import keras, without TensorFlow's start-up messages, and return it.
+
+    Raises
+    ------
+    ImportError
+        If that fails, as it does for good once it was interrupted.
+    """
+    with held_back(), _lock:
         _process["has_loaded"] = True
         if "keras" not in sys.modules:
             # Start-up over, errors are still shown; a level set by the user stays.
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-            with _start_up_lines_dropped():
-                import keras
-
-                if keras.backend.backend() == "tensorflow":
-                    import tensorflow as tf
-
-                    _take_share_of_cores(tf)
-                    tf.config.list_physical_devices()  # its first call tells of missing GPUs
+            try:
+                with _start_up_lines_dropped():
+                    _import_keras()
+            except ModuleNotFoundError:
+                raise
+            except Exception as error:  # of any kind, as half of TensorFlow may be there
+                raise ImportError(
+                    f"keras and TensorFlow cannot be loaded ({type(error).__name__}: {error}). If "
+                    "loading them was interrupted before (Ctrl-C), restart Python: what is half "
+                    "loaded stays so in a process."
+                ) from error
     import keras
 
     return keras
+
+
+def _import_keras():
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        _take_share_of_cores(tf)
+        tf.config.list_physical_devices()  # its first call tells of missing GPUs
 
 
 def check_process():
@@ -118,7 +139,7 @@ def check_process():
         raise RuntimeError(
             "TensorFlow's eager execution is off here, by tf.compat.v1.disable_eager_execution() "
             "or within a tf.Graph, but keras needs it. Call skfashion outside of graphs, in a "
-            "process that leaves eager execution on."
+            "process that leaves eager execution on; restart Python if TensorFlow was interrupted."
         )
     strategy = tf.distribute.get_strategy()
     if tf.distribute.has_strategy() and not isinstance(strategy, tf.distribute.OneDeviceStrategy):
@@ -196,7 +217,7 @@ def building(precision, seed):
     keras = load_keras()
     from keras.src.backend.common import global_state  # has no public name
 
-    with _lock, running(), drawing_from(seed):
+    with held_back(), _lock, running(), drawing_from(seed):
         # As they are kept: the policy is none of its own until it is first asked for.
         kept = {name: global_state.get_global_attribute(name) for name in _KEPT}
         floatx = keras.config.floatx()

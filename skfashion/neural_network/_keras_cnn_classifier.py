@@ -40,6 +40,7 @@ from skfashion._validation import (
 from ._architectures import ARCHITECTURES
 from ._batches import count_epochs, images_a_step
 from ._described import MayBePacked, pack
+from ._interrupts import answer, held_back
 from ._precision import PRECISIONS, choose_precision
 from ._targets import check_not_one_hot, encode, set_aside, unique_labels, weigh
 
@@ -419,6 +420,7 @@ class KerasCNNClassifier(
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
+    @held_back()
     def fit(self, X, y, sample_weight=None, validation_data=None):
         """Train the network.
 
@@ -459,6 +461,8 @@ class KerasCNNClassifier(
             go_on = self.warm_start and self._is_fitted()
             rows, y = self._validate_training(X, y, go_on)
             self._set_classes(unique_labels(y)[0], go_on)
+            answer()
+            self._set_classes(np.unique(y), go_on)
             encoded = self._encode(rows, y, sample_weight)
             data, subset = self._weigh(encoded, y)
             _check_several(self.classes_[np.unique(data[1][subset])])
@@ -498,6 +502,7 @@ class KerasCNNClassifier(
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @held_back()
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on some images, going on from where training is.
 
@@ -540,6 +545,7 @@ class KerasCNNClassifier(
             if classes is None and not go_on:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
             rows, y = self._validate_training(X, y, go_on)
+            answer()
             if classes is not None:
                 self._set_classes(unique_labels(column_or_1d(classes))[0], go_on)
             training = self._weigh(self._encode(rows, y, sample_weight), y)
@@ -745,6 +751,7 @@ class KerasCNNClassifier(
         with self._network.predicting() as model, running():
             network = part_of(model)
             for start in range(0, len(rows), _PREDICTION_BATCH):
+                answer()
                 part = slice(start, start + _PREDICTION_BATCH)
                 images = rows[part].reshape(-1, *self.image_shape_).astype(self._dtype, copy=False)
                 predicted = [
@@ -969,7 +976,7 @@ class KerasCNNClassifier(
                 callbacks=self.callbacks,
             )
         with self._network.training(optimizer, to_others=bool(self.callbacks)) as model:
-            history, best_epoch, n_steps, was_interrupted = train(
+            history, best_epoch, n_steps = train(
                 model,
                 batches(*training, augment=augment, seed=self._seed),
                 None if validation is None else batches(*validation),
@@ -982,8 +989,6 @@ class KerasCNNClassifier(
                 verbose=self.verbose,
                 path=path,
             )
-            if was_interrupted:
-                self._network.share_no_more()
         for name, values in history.items():
             self.history_[name] = self.history_.get(name, []) + values
         self.n_iter_ = len(self.history_.get("loss", []))

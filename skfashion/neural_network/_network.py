@@ -1,6 +1,5 @@
 """The network of a classifier: its arrays, and a description of the model that runs them."""
 
-import gc
 import json
 import threading
 from contextlib import contextmanager
@@ -9,7 +8,18 @@ from numbers import Integral
 import numpy as np
 
 from ._described import check_can_be_made, describe, revive
-from ._engines import Engine, assign, give_back, has_idle, key_of, take, values
+from ._engines import (
+    Engine,
+    assign,
+    give_back,
+    has_idle,
+    key_of,
+    shared_on_error,
+    take,
+    traced_anew_if_interrupted,
+    values,
+)
+from ._interrupts import held_back
 from ._keras import building, check_process
 from ._precision import PRECISIONS
 from ._training import compile_network
@@ -24,25 +34,6 @@ _STATE = (
     "_weights",
     "_state",
 )
-
-
-_garbage = {"is_left": False}
-
-
-@contextmanager
-def _garbage_of_errors_collected():
-    """Collect what an error in a block like this one has left, before the next one.
-
-    The frames that it went through hold on to themselves by it, and to threads of TensorFlow's.
-    """
-    if _garbage["is_left"]:
-        _garbage["is_left"] = False
-        gc.collect()
-    try:
-        yield
-    except BaseException:
-        _garbage["is_left"] = True
-        raise
 
 
 class Network:
@@ -64,6 +55,7 @@ class Network:
         Of the arithmetic.
     """
 
+    @held_back()
     def __init__(self, wrapper, *, image_shape, n_classes, precision):
         model = wrapper.model_
         self._image_shape = image_shape
@@ -85,7 +77,6 @@ class Network:
     def _begin(self, own):
         self._lock = threading.Lock()
         self._own = own
-        self._shares = True
         self._contents = object()  # another one whenever the weights change
         self._key = key_of(self._model, self._loss, self._optimizer)
 
@@ -94,6 +85,7 @@ class Network:
         """Whether the optimizer leaves averages over its steps as weights."""
         return json.loads(self._optimizer)["config"]["use_ema"]
 
+    @held_back()
     def wrapper(self):
         """Return the scikeras classifier that holds the model, its own from now on."""
         with self._lock:
@@ -126,17 +118,21 @@ class Network:
     def predicting(self):
         """Lend the model, with this network's weights, to one thread at a time."""
         check_process()
-        with self._lock:
+        with held_back() as held, self._lock:
             if self._key is None:
-                yield self._get_own().model_
+                with traced_anew_if_interrupted(self._get_own().model_, held) as model:
+                    yield model
                 return
             engine = self._borrow(self._key, self._optimizer)
-            yield engine.model
-            give_back(self._key, engine)
+            with shared_on_error(self._key, engine, held) as model:
+                yield model
+            if not held.has_cut_in:
+                give_back(self._key, engine)
 
     def _borrow(self, key, optimizer):
         engine = take(key, self._contents) or Engine(self._make(optimizer))
         if engine.holds is not self._contents:
+            engine.holds = None
             assign(engine.model, self._weights)
             engine.holds = self._contents
         return engine
@@ -153,11 +149,14 @@ class Network:
             Whether the user's own code will see the model, and may make another one of it.
         """
         check_process()
-        with self._lock, _garbage_of_errors_collected():
+        with held_back() as held, self._lock:
             described = self._optimizer if optimizer is None else describe(optimizer)
             key = None if self._key is None else key_of(self._model, self._loss, described)
             if key is None:
-                with self._put_back_on_error(self._get_own().model_) as model:
+                with (
+                    traced_anew_if_interrupted(self._get_own().model_, held) as model,
+                    self._put_back_on_error(model),
+                ):
                     if optimizer is not None:
                         self._compile(model, optimizer)
                     yield model
@@ -168,19 +167,16 @@ class Network:
                 self._state if optimizer is None else None,
                 json.loads(described)["config"]["learning_rate"],
             )
-            engine.holds, self._shares = None, True
-            model, before = engine.model, _identity(engine.model) if to_others else None
-            n_steps = int(model.optimizer.iterations)
-            try:
+            engine.holds = None
+            before = _identity(engine.model) if to_others else None
+
+            def is_alike():
+                return not to_others or _identity(engine.model) == before
+
+            with shared_on_error(key, engine, held, is_alike) as model:
                 yield model
-            except Exception:
-                # Once a step is done, the model is traced, and no part of it is what failed.
-                is_same = not to_others or _identity(model) == before
-                if is_same and int(model.optimizer.iterations) > n_steps:
-                    give_back(key, engine)
-                raise
             self._optimizer = described
-            if to_others and _identity(model) != before:
+            if not is_alike():
                 engine.release()
                 self._own = self._hold(model)
                 self._weights = self._state = self._key = None
@@ -188,15 +184,8 @@ class Network:
             self._weights, self._state = values(model), values(model.optimizer)
             self._key = key
             engine.holds = self._contents = object()
-            if self._shares:
+            if not held.has_cut_in and model.train_function is not None:
                 give_back(key, engine)
-
-    def share_no_more(self):
-        """Have the model that is being trained run no other network.
-
-        An interruption may have come anywhere, also while TensorFlow traced the model.
-        """
-        self._shares = False
 
     def described(self, optimizer):
         """Return all that a training with `optimizer`, as in `training`, begins from."""

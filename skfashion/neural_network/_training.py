@@ -8,7 +8,7 @@ import numpy as np
 from skfashion._callers import warn_user
 
 from ._batches import feed
-from ._interrupts import is_one_of_many
+from ._interrupts import answer, is_one_of_many
 from ._keras import building, load_keras, running
 from ._keras_callbacks import for_one_fit
 
@@ -79,8 +79,6 @@ def train(
         Counted from the first epoch ever; None without `patience`, or if no epoch was completed.
     n_steps : int
         Number of steps of the optimizer, those before a checkpoint included.
-    was_interrupted : bool
-        Whether the user ended the training.
 
     Raises
     ------
@@ -97,11 +95,13 @@ def train(
     UserWarning
         If training was interrupted otherwise, and is taken for finished.
     """
+    from ._between_steps import BetweenSteps
     from ._checkpoint import Checkpoint
+    from ._engines import forget_functions
 
     keras = load_keras()
     recorder = keras.callbacks.History()
-    callbacks = [*for_one_fit(callbacks), recorder]
+    callbacks = [*for_one_fit(callbacks), BetweenSteps(), recorder]
     best = None
     if patience is not None:
         best = keras.callbacks.EarlyStopping(
@@ -116,14 +116,13 @@ def train(
     if path is not None:
         checkpoint = Checkpoint(path, recorder, best)
         callbacks.append(checkpoint)
-        first += checkpoint.load(model)
+        first += checkpoint.load(model, epochs)
         if verbose and first > done:
             print(f"Going on after {first - done} of {epochs} epochs, from {path}.")
     _build_compiled(model, training, n_classes)
     with ExitStack() as feeds:
         dataset = feeds.enter_context(feed(training, range(first, last)))
         held_out = {}
-        was_interrupted = False
         if validation is not None:
             held_out["validation_data"] = feeds.enter_context(feed(validation, repeat(0)))
             held_out["validation_steps"] = len(validation)
@@ -139,6 +138,7 @@ def train(
                     shuffle=False,  # each epoch comes in an order of its own
                     verbose=int(bool(verbose)),
                 )
+                answer()
         except KeyboardInterrupt:
             n_done = len(recorder.history.get("loss", []))
             message = f"Training interrupted by user, after {n_done} of {epochs} epochs"
@@ -154,8 +154,8 @@ def train(
                 raise KeyboardInterrupt(
                     f"{message}, which are lost.{advice if epochs > 1 else ''}"
                 ) from None
-            was_interrupted = True
             warn_user(f"{message}: the network stays as it is now.")
+            forget_functions(model)
             # As keras does at the end: where weights are averaged, the average is what is kept.
             model.optimizer.finalize_variable_values(model.trainable_variables)
             if best is not None:
@@ -163,7 +163,10 @@ def train(
         except Exception as error:
             # TensorFlow turns what is raised while it asks for a batch into an error of its own.
             if training.error not in (None, error):
-                raise training.error from None
+                try:
+                    raise training.error from None
+                finally:
+                    training.error = None  # its frames hold what reads batches, and its threads
             raise
     if checkpoint is not None:
         checkpoint.remove()
@@ -174,5 +177,4 @@ def train(
             f"{losses[-3:]}. Lower learning_rate, or scale the pixels first (PixelScaler)."
         )
     best_epoch = best.best_epoch if best is not None and losses else None
-    n_steps = int(model.optimizer.iterations) - steps_before
-    return recorder.history, best_epoch, n_steps, was_interrupted
+    return recorder.history, best_epoch, int(model.optimizer.iterations) - steps_before
