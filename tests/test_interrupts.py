@@ -313,3 +313,16 @@ def test_it_does_no_harm_wherever_tensorflow_is(scaled, points, loss):
         again = cnn.fit(X, y)
         assert cnn.n_iter_ == 2
         assert_array_equal(clone(cnn).fit(X, y).predict_proba(X), again.predict_proba(X))
+
+
+def test_images_of_a_failed_fit_validate_no_other(scaled, monkeypatch):
+    X, y = scaled
+    monkeypatch.setattr(Stop, "begun", 0)
+    monkeypatch.setattr(_engines, "_idle", [])
+    cnn = of_a_kind(35, callbacks=[Stop(2, OSError("no more"))])
+    with pytest.raises(OSError, match="no more"):
+        cnn.fit(X, y, validation_data=(X[:50], y[:50], np.arange(50)))
+    assert len(_engines._idle) == 1
+    again = cnn.set_params(callbacks=None).fit(X, y, validation_data=(X, y))
+    monkeypatch.setattr(_engines, "_idle", [])
+    assert again.history_ == clone(cnn).fit(X, y, validation_data=(X, y)).history_

@@ -121,7 +121,7 @@ def shared_on_error(key, engine, held, is_alike=lambda: True):
     try:
         yield engine.model
     except Exception:
-        # Of the images to validate with, which keras forgets only if nothing goes wrong.
+        # Of the images to validate with, which keras keeps, threads and all, until the next fit.
         vars(engine.model).pop("_eval_epoch_iterator", None)
         engine.holds = None
         if not held.has_cut_in and is_alike():
