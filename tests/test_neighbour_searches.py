@@ -261,6 +261,21 @@ def test_training_data_whose_shape_changed_after_the_fit(clothes):
     assert_array_equal(knn.predict(queries), expected)
 
 
+def test_changed_training_data_are_not_pickled(clothes):
+    X, y = clothes[0].copy(), clothes[1]
+    knn = VectorizedKNNClassifier().fit(X, y)
+    pickle.dumps(knn)
+    X[0] += 1
+    with pytest.raises(ValueError, match="changed since fit"):
+        pickle.dumps(knn)
+
+
+def test_weights_that_are_set_after_the_fit_are_checked(clothes):
+    knn = VectorizedKNNClassifier().fit(*clothes).set_params(weights="foo")
+    with pytest.raises(ValueError, match=r"weights must be .*got 'foo'"):
+        knn.predict(clothes[0][:5])
+
+
 def test_what_nobody_can_change_is_not_read_to_see_whether_it_changed(clothes, monkeypatch):
     X, y = clothes[0].copy(), clothes[1]
     X.flags.writeable = False
@@ -357,7 +372,7 @@ def test_weights_that_are_no_shares_of_votes(weights, message):
 def test_votes_by_distances_that_are_no_numbers():
     knn = VectorizedKNNClassifier(2, weights="distance", metric="nan_euclidean")
     knn.fit([[0.0, np.nan], [np.nan, 1], [1, 2]], [0, 1, 2])
-    with pytest.raises(ValueError, match=r"got nan: mend .* or the distances"):
+    with pytest.raises(ValueError, match=r"got nan: mend .* distances are no numbers"):
         knn.predict_proba([[np.nan, np.nan]])
     knn.set_params(metric=lambda one, other: -1.0).fit(np.eye(3), [0, 1, 2])
     with pytest.raises(ValueError, match=r"got -1\.0: mend"):

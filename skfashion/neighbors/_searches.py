@@ -150,8 +150,7 @@ class ExactSearch:
         ValueError
             If the rows have changed since `fit`, or squared distances overflow.
         """
-        if self._may_have_changed() and self._take_fingerprint() != self._fingerprint:
-            raise ValueError(_CHANGED)
+        self._check_unchanged()
         parts = search(
             self.rows if queries is None else queries,
             self.rows,
@@ -171,8 +170,12 @@ class ExactSearch:
             else:
                 yield part, np.sqrt(squares), indices
 
-    def _may_have_changed(self):
-        return self._fingerprint is not None and (self._was_writeable or _writeable(self.rows))
+    def _check_unchanged(self):
+        may_have_changed = self._was_writeable or _writeable(self.rows)
+        if self._fingerprint is None or not may_have_changed:
+            return
+        if self._take_fingerprint() != self._fingerprint:
+            raise ValueError(_CHANGED)
 
     def _take_fingerprint(self):
         from skfashion.neighbors._kernels import fingerprint
@@ -184,6 +187,7 @@ class ExactSearch:
 
     def __getstate__(self):
         # A file could hold an index that rules out what is near; so it holds none.
+        self._check_unchanged()  # which is noticed here only
         return {"rows": self.rows, "effective_metric": self.effective_metric}
 
     def __setstate__(self, state):

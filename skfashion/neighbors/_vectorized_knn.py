@@ -427,7 +427,11 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
                     f"Expected weights to return an array of the shape of the distances, "
                     f"{distances.shape}, got one of shape {weights.shape}."
                 )
-        else:  # "distance"
+        elif self.weights != "distance":  # set since the fit, which checks it
+            raise ValueError(
+                f"weights must be 'uniform', 'distance', a function or None, got {self.weights!r}."
+            )
+        else:
             with np.errstate(divide="ignore"):
                 weights = 1 / distances
             infinite = np.isinf(weights)
@@ -461,8 +465,8 @@ def _checked(weights):
     if not usable.all():
         raise ValueError(
             "Expected weights of votes that are finite numbers of at least 0, got "
-            f"{weights[~usable][0]}: mend the function weights, or the distances where "
-            "weights='distance'."
+            f"{weights[~usable][0]}: mend what the function weights returns; with "
+            "weights='distance', leave images out whose distances are no numbers."
         )
     if (sums == 0).any():
         raise ValueError(
