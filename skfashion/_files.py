@@ -159,7 +159,7 @@ def open_regular(path):
 
 def _check_regular(status, path):
     if stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError(errno.EISDIR, "Expected a file, got a folder", os.fspath(path))
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     if not stat.S_ISREG(status.st_mode):
         raise NotRegularError(
             errno.EINVAL, "Expected a regular file, got a FIFO or a device", os.fspath(path)

@@ -436,7 +436,7 @@ def test_what_is_no_file_is_an_error(scaled, tmp_path, make):
     path.unlink()
     make(path)
     with pytest.raises(
-        ValueError, match=r"npz cannot be read: .*\(Expected a (regular )?file, got"
+        ValueError, match=r"npz cannot be read: .*\((Is a directory|Expected a regular)"
     ):
         cnn.fit(*scaled)
 
