@@ -109,7 +109,11 @@ def test_idx_any_header_is_cheap(tmp_path, content):
         (b"", "expected an IDX file.*found an empty file"),
         (b"\0\0", "expected an IDX file.*found 00 00"),
         (b"<html>no such file</html>", "expected an IDX file.*found 3c 68 74 6d"),
+        (b"\0\0\x09\x01\0\0\0\x01\0", r"of type 0x08.*0x09 \(signed byte\)"),
+        (b"\0\0\x0b\x01\0\0\0\x01\0\0", r"of type 0x08.*0x0b \(short\)"),
+        (b"\0\0\x0c\x01\0\0\0\x01\0\0\0\0", r"of type 0x08.*0x0c \(int\)"),
         (b"\0\0\x0d\x01\0\0\0\x01\0\0\0\0", r"expected IDX values of type 0x08.*0x0d \(float\)"),
+        (b"\0\0\x0e\x01\0\0\0\x01" + bytes(8), r"of type 0x08.*0x0e \(double\)"),
         (b"\0\0\x07\x01\0\0\0\x01\0", r"expected IDX values of type 0x08.*0x07 \(no IDX type\)"),
         (b"\0\0\x08\0", "expected 1 to 32 dimensions, found 0"),
         (b"\0\0\x08\x21" + b"\0\0\0\x01" * 33 + b"\0", "expected 1 to 32 dimensions, found 33"),
@@ -118,6 +122,11 @@ def test_idx_any_header_is_cheap(tmp_path, content):
         (b"\0\0\x08\x01\0\0\0\x03abcd", "expected 3 bytes of data.*trailing bytes"),
         (b"\0\0\x08\x03" + b"\xff" * 12, "header is damaged"),
         (b"\0\0\x08\x04" + bytes(4) + b"\xff" * 12, "header is damaged"),
+        # The greatest size that there can be, 2 ** 63 - 1, in factors.
+        (
+            b"\0\0\x08\x03" + struct.pack(">3I", 49 * 73 * 127, 337 * 92737, 649657),
+            "expected 9223372036854775807 bytes of data.*found 0: it is truncated",
+        ),
     ],
 )
 @pytest.mark.parametrize("compress", [False, True])
@@ -126,6 +135,11 @@ def test_idx_errors_say_what_was_expected_and_found(tmp_path, content, message, 
     with pytest.raises(ValueError, match=message) as raised:
         read_idx(path)
     assert str(path) in str(raised.value)
+
+
+def test_idx_of_as_many_dimensions_as_numpy_holds(tmp_path):
+    path = write(tmp_path / "file", b"\0\0\x08\x20" + b"\0\0\0\x01" * 32 + b"\x07")
+    assert read_idx(path).shape == (1,) * 32
 
 
 def test_idx_compression_is_told_by_content_not_by_name(tmp_path):
