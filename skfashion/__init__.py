@@ -5,6 +5,14 @@ costs next to nothing and loads neither keras nor matplotlib.
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # For type checkers and editors, which do not run `__getattr__`.
+    from skfashion.neighbors import VectorizedKNNClassifier
+    from skfashion.neural_network import KerasCNNClassifier
+    from skfashion.pipeline import export_onnx, make_cnn_pipeline, make_knn_pipeline
+    from skfashion.preprocessing import ImageLoader, ImageReshaper, PixelScaler, RandomErasing
 
 __version__ = "0.1.0"
 
@@ -42,13 +50,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    if name in _SUBPACKAGES:
-        return import_module(f"skfashion.{name}")
-    raise AttributeError(f"module 'skfashion' has no attribute {name!r}")
+if not TYPE_CHECKING:
+    # Hidden from type checkers, for which any misspelled name would be right otherwise.
+    def __getattr__(name):
+        if name in _HOMES:
+            return getattr(import_module(_HOMES[name]), name)
+        if name in _SUBPACKAGES:
+            return import_module(f"skfashion.{name}")
+        raise AttributeError(f"module 'skfashion' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *_HOMES, *_SUBPACKAGES])

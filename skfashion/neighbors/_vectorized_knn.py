@@ -238,7 +238,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n, features), (n, height, width) or \
-                (n, height, width, channels), or None
+                (n, height, width, channels), default=None
             Images; None for the training images, each without itself.
         n_neighbors : int, default=None
             Number of neighbours of each; None for that of the constructor.
@@ -273,7 +273,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n, features), (n, height, width) or \
-                (n, height, width, channels), or None
+                (n, height, width, channels), default=None
             Images; None for the training images, each without itself.
         n_neighbors : int, default=None
             Number of neighbours of each; None for that of the constructor.
