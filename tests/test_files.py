@@ -1,6 +1,7 @@
 """Files that are whole or absent, whatever they replace, and what kills leave behind."""
 
 import errno
+import io
 import os
 import stat
 import subprocess
@@ -208,9 +209,14 @@ def test_what_may_be_of_others_is_left(folder, writing, monkeypatch):
     before = sorted(os.listdir(folder))
     write_another(folder)
     assert sorted(os.listdir(folder)) == before
-    two_days_ago = time.time() - 2 * 86_400
-    for path in here:  # of another machine, which writes no longer
-        os.utime(path, (two_days_ago, two_days_ago))
+    now = 2e9
+    monkeypatch.setattr(time, "time", lambda: now)
+    for path in here:  # of another machine, which may still write
+        os.utime(path, (now - 86_399.5, now - 86_399.5))
+    write_another(folder)
+    assert sorted(os.listdir(folder)) == before
+    for path in here:  # which writes no longer
+        os.utime(path, (now - 86_400.5, now - 86_400.5))
     write_another(folder)
     assert sorted(os.listdir(folder)) == [".skfashion-file", ".skfashion-link", ".skfashion-notes"]
 
@@ -257,6 +263,27 @@ def test_tidying_up_never_fails_the_work(folder, writing, monkeypatch):
             _files.remove_unfinished(folder)
             _files.remove_unfinished(folder / "none")
     assert os.listdir(folder) == left
+
+
+class Zeros:
+    """So many bytes of 0, as a decompressed stream."""
+
+    def __init__(self, n):
+        self.left = n
+
+    def read(self, size):
+        size = min(size, self.left)
+        self.left -= size
+        return bytes(size)
+
+
+@pytest.mark.parametrize(("n_packed", "most"), [(1, 2**26), (2**20, 100 * 2**20)])
+def test_unpacked_files_hold_64_mib_or_100_times_their_size(n_packed, most):
+    whole = io.BufferedReader(_files.Unpacked(Zeros(most), n_packed), 2**20)
+    assert sum(len(part) for part in iter(lambda: whole.read(2**20), b"")) == most
+    more = io.BufferedReader(_files.Unpacked(Zeros(most + 1), n_packed), 2**20)
+    with pytest.raises(_files.BombError, match=f"more than {most:,} bytes, 100 times its own"):
+        list(iter(lambda: more.read(2**20), b""))
 
 
 def test_a_full_disk_leaves_nothing(folder):
