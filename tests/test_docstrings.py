@@ -31,9 +31,7 @@ METHODS = {
 def documented(section):
     """Return {name: what is said of its type} in the order of a section "Parameters"."""
     return {
-        name.strip().lstrip("*"): entry.type
-        for entry in section
-        for name in entry.name.split(",")
+        name.strip().lstrip("*"): entry.type for entry in section for name in entry.name.split(",")
     }
 
 

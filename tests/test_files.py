@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -300,3 +301,91 @@ def test_a_name_that_is_taken_is_never_written_to(folder, monkeypatch):
     monkeypatch.setattr(tempfile, "_get_candidate_names", lambda: candidates)
     write(folder / "file")
     assert sorted(os.listdir(folder)) == sorted([taken.name, "file"])
+
+
+# What is opened
+
+
+@pytest.fixture
+def fifo(tmp_path):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("there are no FIFOs on this system")
+    os.mkfifo(tmp_path / "fifo")
+    return tmp_path / "fifo"
+
+
+def test_a_fifo_is_not_opened_at_all(fifo, monkeypatch):
+    monkeypatch.setattr(os, "open", mock.Mock(side_effect=AssertionError("opened")))
+    with pytest.raises(_files.NotRegularError, match="regular file, got a FIFO.*fifo"):
+        _files.open_regular(fifo)
+
+
+def test_what_becomes_a_fifo_before_it_is_opened_is_not_waited_for(fifo, monkeypatch):
+    opened = []
+    really = os.open
+
+    def noted(*args):
+        opened.append(really(*args))
+        return opened[-1]
+
+    monkeypatch.setattr(os, "open", noted)
+    monkeypatch.setattr(os, "stat", lambda path: os.lstat(__file__))
+    with pytest.raises(_files.NotRegularError, match="regular file, got a FIFO.*fifo"):
+        _files.open_regular(fifo)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(opened[0])
+
+
+def test_a_regular_file_is_read_and_a_folder_is_not_opened(tmp_path):
+    (tmp_path / "file").write_bytes(b"whole")
+    with _files.open_regular(str(tmp_path / "file")) as file:
+        assert file.peek(2).startswith(b"wh")
+        assert file.read() == b"whole"
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        _files.open_regular(tmp_path)
+
+
+# Temporary arrays
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (2, 0)])
+def test_arrays_without_an_element_take_no_file(folder, shape):
+    array = temporary_memmap(shape, np.dtype(np.uint8))
+    assert (array.shape, array.dtype) == (shape, np.uint8)
+    assert os.listdir(folder) == []
+
+
+@pytest.mark.parametrize("with_fallocate", [True, False])
+@pytest.mark.parametrize("n", [1, 2**20 + 3])
+def test_the_disk_holds_all_of_an_array_before_it_is_written(
+    folder, monkeypatch, with_fallocate, n
+):
+    if not with_fallocate:
+        monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    elif not hasattr(os, "posix_fallocate"):
+        pytest.skip("this system has no posix_fallocate")
+    array = temporary_memmap((n, 2), np.dtype(np.uint8))
+    status = os.stat(array.filename)
+    assert status.st_size == 2 * n
+    if os.name == "posix":
+        assert status.st_blocks * 512 >= 2 * n
+    assert not array.any()
+    del array
+    assert os.listdir(folder) == []
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])
+def test_an_array_that_cannot_be_made_leaves_nothing(folder, monkeypatch, error):
+    monkeypatch.setattr(_files, "_reserve", mock.Mock(side_effect=error))
+    words = rf"of 6 bytes here.*{folder}.*No space left\. Set TMPDIR" if error.args else None
+    with pytest.raises(type(error), match=words):
+        temporary_memmap((3, 2), np.dtype(np.uint8))
+    assert os.listdir(folder) == []
+
+
+@needs_modes  # Windows keeps files that are in use
+def test_a_temporary_folder_that_is_gone_is_no_error(folder):
+    array = temporary_memmap((3, 2), np.dtype(np.uint8))
+    shutil.rmtree(Path(array.filename).parent)
+    del array
+    assert os.listdir(folder) == []
