@@ -316,7 +316,7 @@ def fifo(tmp_path):
 
 def test_a_fifo_is_not_opened_at_all(fifo, monkeypatch):
     monkeypatch.setattr(os, "open", mock.Mock(side_effect=AssertionError("opened")))
-    with pytest.raises(_files.NotRegularError, match="regular file, got a FIFO.*fifo"):
+    with pytest.raises(_files.NotRegularError, match=r"regular file, got a FIFO.*fifo"):
         _files.open_regular(fifo)
 
 
@@ -330,7 +330,7 @@ def test_what_becomes_a_fifo_before_it_is_opened_is_not_waited_for(fifo, monkeyp
 
     monkeypatch.setattr(os, "open", noted)
     monkeypatch.setattr(os, "stat", lambda path: os.lstat(__file__))
-    with pytest.raises(_files.NotRegularError, match="regular file, got a FIFO.*fifo"):
+    with pytest.raises(_files.NotRegularError, match=r"regular file, got a FIFO.*fifo"):
         _files.open_regular(fifo)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(opened[0])
