@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from skfashion.datasets import fetch_fashion_mnist, read_fashion_csv, read_idx
+from skfashion.datasets import _csv, fetch_fashion_mnist, read_fashion_csv, read_idx
 
 # The function-scoped tmp_path is shared by the examples; each overwrites the file of the last.
 shared_folder = settings(
@@ -248,6 +248,7 @@ def test_csv_of_full_width_read_in_parts_and_compressed(tmp_path, monkeypatch):
         ("label,pixel0,pixel1\n1,2,3\n", "expected column 2 to be 'pixel1', found 'pixel0'"),
         ("class,pixel1\n1,2\n", "expected column 1 to be 'label', found 'class'"),
         ("label,pixel1\n1,2\n1,-1\n", r"0\.\.255 in column 'pixel1', row 2, found '-1'"),
+        ("label,pixel1,pixel2\n1,0,2\n1,2,-1\n", "column 'pixel2', row 2, found '-1'"),
         ("label,pixel1\n1,256\n", r"0\.\.255 in column 'pixel1', row 1, found '256'"),
         ("label,pixel1\n1,18446744073709551616\n", "found '18446744073709551616'"),
         ("label,pixel1\n1,0.5\n", "whole number.*found '0.5'"),
@@ -286,6 +287,35 @@ def test_csv_that_is_no_text_or_not_compressed_as_named(tmp_path, name):
     with pytest.raises(ValueError, match=r"cannot be read.*Check") as raised:
         read_fashion_csv(path)
     assert str(path) in str(raised.value)
+
+
+def test_csv_damaged_inside_a_gzip_stream(tmp_path):
+    content = bytearray(gzip.compress(to_csv(np.eye(200, dtype=int), np.zeros(200)).encode()))
+    content[20:30] = b"\xff" * 10
+    path = write(tmp_path / "a.csv.gz", content)
+    with pytest.raises(ValueError, match="cannot be read: Error -3 while decompressing"):
+        read_fashion_csv(path)
+
+
+def test_csv_other_values_far_below_are_named_without_a_warning(tmp_path):
+    path = write(tmp_path / "a.csv", b"label,pixel1\n" + b"1,2\n" * 100_000 + b"1,abc\n")
+    with pytest.raises(ValueError, match="column 'pixel1', row 100001, found 'abc'"):
+        read_fashion_csv(path)
+
+
+def test_csv_lines_are_as_long_as_the_limit(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.csv", b"label,pixel1,pixel2\n1,2,3\n1,2,00000000000000003\n1,2,3\n")
+    monkeypatch.setattr(_csv, "_MOST_IN_A_LINE", 21)
+    assert read_fashion_csv(path)[0].tolist() == [[2, 3]] * 3
+    monkeypatch.setattr(_csv, "_MOST_IN_A_LINE", 20)
+    with pytest.raises(ValueError, match="a line has more than 20 bytes"):
+        read_fashion_csv(path)
+    path.write_bytes(b"label,pixel1,pixel2\n1,2,3\n")
+    monkeypatch.setattr(_csv, "_MOST_IN_A_LINE", 19)
+    assert read_fashion_csv(path)[0].tolist() == [[2, 3]]
+    monkeypatch.setattr(_csv, "_MOST_IN_A_LINE", 18)
+    with pytest.raises(ValueError, match="a line has more than 18 bytes"):
+        read_fashion_csv(path)
 
 
 @pytest.mark.real_data

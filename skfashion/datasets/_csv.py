@@ -167,8 +167,7 @@ def _frames(path, **options):
         ValueError,  # of which pandas' EmptyDataError and ParserError are, and UnicodeDecodeError
         EOFError,
         OSError,
-        RuntimeError,  # an encrypted form of zip
-        NotImplementedError,  # an unknown one
+        RuntimeError,  # an encrypted form of zip, or an unknown one
         lzma.LZMAError,
         zipfile.BadZipFile,
         zlib.error,
