@@ -327,13 +327,29 @@ def test_squares_beyond_double_precision_are_refused(clothes, metric, n_features
     [
         (np.linspace(0, 3e38, 40, dtype=np.float32).reshape(10, 4), "manhattan"),
         (sparse.csr_array(np.linspace(1, 1e30, 40, dtype=np.float32).reshape(10, 4)), "euclidean"),
+        # Of these, scikit-learn returns the largest number there is, and NaN.
+        (np.linspace(0, 1e308, 40).reshape(10, 4), "manhattan"),
+        (sparse.csr_array(np.linspace(1, 1e200, 40).reshape(10, 4)), "euclidean"),
+        # Rows without a correlation, as all of their pixels are equal.
+        (np.repeat(np.arange(10.0), 4).reshape(10, 4), "correlation"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")
 def test_sums_that_overflow_in_scikit_learns_search_are_refused(X, metric):
     knn = VectorizedKNNClassifier(10, metric=metric, algorithm="brute").fit(X, np.arange(10) % 2)
-    with pytest.raises(ValueError, match=r"distances are too large for float.*scale X down"):
+    with pytest.raises(ValueError, match=r"distances are too large or NaN: scale X down"):
         knn.predict(X[:2])
+
+
+def test_distances_come_as_a_matrix(clothes):
+    X, y = clothes
+    distances = np.abs(X[:, :1] - X[:, 0].astype(float))
+    knn = VectorizedKNNClassifier(metric="precomputed")
+    with pytest.raises(ValueError, match=r"Expected distances of shape \(n_queries, n_fitted\)"):
+        knn.fit(distances.reshape(240, 24, 10), y)
+    knn.fit(distances, y)
+    with pytest.raises(ValueError, match=r"Expected distances of shape \(n_queries, n_fitted\)"):
+        knn.predict(distances.reshape(240, 24, 10))
 
 
 def test_weights_whose_sum_overflows():

@@ -225,10 +225,12 @@ def _writeable(array):
 
 
 def _check_distances(distances, name):
-    if np.isinf(distances).any():
+    # scikit-learn's own begin with the largest number, and keep it where all others are larger.
+    if not (distances < np.finfo(distances.dtype).max).all():
         raise ValueError(
             f"Expected rows whose {name} are finite numbers, got some whose {name} are too large "
-            f"for {distances.dtype.name}: scale X down."
+            "or NaN: scale X down if its numbers are large, and leave out rows for which the "
+            "metric is not defined."
         )
 
 
@@ -285,8 +287,9 @@ class ScikitLearnSearch:
         """Yield the nearest rows as :meth:`ExactSearch.search` does, for all queries at once."""
         neighbors = self._neighbors.set_params(n_jobs=n_jobs)
         distances, indices = neighbors.kneighbors(queries, n_neighbors)
-        # What is given, or comes from the user's own function, may be infinite.
-        if not (callable(neighbors.metric) or neighbors.metric == "precomputed"):
+        # What is given, or comes from the user's own function, may be infinite; what nothing is
+        # known of is NaN.
+        if not (callable(neighbors.metric) or neighbors.metric in ("precomputed", "nan_euclidean")):
             _check_distances(distances, "distances")
         yield slice(0, len(indices)), distances, indices
 

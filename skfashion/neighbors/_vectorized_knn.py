@@ -218,6 +218,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
             (rows, y), learner.image_shape_ = validate_images(
                 learner, X, reset=True, y=y, multi_output=True, **search.checks
             )
+            learner._check_not_images_of_distances(learner.image_shape_)
             learner._compare_scale(rows, reset=True)
             check_classification_targets(y)
             learner.outputs_2d_ = y.ndim == 2 and y.shape[1] > 1
@@ -380,7 +381,8 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         if X is None:
             rows, n_queries = None, self.n_samples_fit_
         else:
-            rows, _ = validate_images(self, X, reset=False, **self._search.checks)
+            rows, image_shape = validate_images(self, X, reset=False, **self._search.checks)
+            self._check_not_images_of_distances(image_shape)
             self._compare_scale(rows, reset=False)
             n_queries = rows.shape[0]
         if n_neighbors > self.n_samples_fit_ - (X is None):
@@ -393,6 +395,13 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
             )
         n_neighbors = int(n_neighbors)
         return (n_queries, n_neighbors), self._search.search(rows, n_neighbors, self.n_jobs)
+
+    def _check_not_images_of_distances(self, image_shape):
+        if self.metric == "precomputed" and image_shape is not None:
+            raise ValueError(
+                'Expected distances of shape (n_queries, n_fitted) for metric="precomputed", got '
+                f"images of shape {image_shape}."
+            )
 
     def _compare_scale(self, rows, *, reset):
         # The angle between images does not depend on their scale; distances are no pixels.
