@@ -179,7 +179,7 @@ def test_a_negative_is_the_same_image(seed, shade, ground):
     assert_allclose(negative.astype(int), plain.astype(int), atol=2)
 
 
-def test_a_blank_image_of_something_is_warned_of(tmp_path):
+def test_a_blank_image_is_warned_of(tmp_path):
     faint = np.full((100, 100), 200, np.uint8)
     faint[30:70, 30:70] = 204
     path = tmp_path / "faint.png"
@@ -187,12 +187,14 @@ def test_a_blank_image_of_something_is_warned_of(tmp_path):
     clear = np.where(faint == 204, 0, faint).astype(np.uint8)
     plain = np.full((100, 100), 200, np.uint8)
     loader = ImageLoader(trim=0)
-    names = rf"X\[1\], X\[3\] \('{re.escape(str(path))}'\)"
-    with pytest.warns(UserWarning, match=rf"^2 of 4 images are black.*: {names}\.") as found:
+    names = rf"X\[1\], X\[2\], X\[3\] \('{re.escape(str(path))}'\)"
+    with pytest.warns(UserWarning, match=rf"^3 of 4 images are black.*: {names}\.") as found:
         images = loader.transform([clear, faint, plain, path])
     assert images[0].max() > 200
     assert found[0].filename == __file__
-    loader.transform([clear, plain])  # of which there is nothing to tell
+    with pytest.warns(UserWarning, match=r"^1 of 2 images are black.*: X\[1\]\."):
+        ImageLoader().transform([clear, faint])  # a difference within trim
+    loader.transform([clear])  # of which there is nothing to tell
 
 
 def test_a_cut_out_of_the_colour_of_its_canvas_is_warned_of():

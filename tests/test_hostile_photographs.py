@@ -90,6 +90,7 @@ def progressive(side, n_scans):
     return content[:-2] + last * n_scans + content[-2:]
 
 
+@pytest.mark.filterwarnings("ignore:1 of 1 images are black:UserWarning")
 def test_a_jpeg_file_of_many_scans_is_refused_before_it_is_decoded():
     content = progressive(500, 60)
     for item in (io.BytesIO(content), Image.open(io.BytesIO(content))):

@@ -1,11 +1,13 @@
 """The pipeline inside scikit-learn's tools."""
 
 import io
+import os
 import pickle
 import re
 import shutil
 from math import ceil
 from pathlib import Path
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -341,6 +343,33 @@ def test_memory_does_not_answer_from_files_that_were_replaced(
     assert n_read == (0 if is_kept else 20)
     _replaced(paths, [*range(1, 20), 0])
     assert_array_equal(fitted()[0], np.roll(before, -1, axis=0))
+
+
+def test_memory_tells_files_of_equal_size_and_times_apart(photographs, tmp_path, monkeypatch):
+    paths, y = [shutil.copy(path, tmp_path) for path in photographs[0][:20]], photographs[1][:20]
+    links = [tmp_path / f"link{i}" for i in range(20)]
+
+    def rows(targets):
+        for link, target in zip(links, targets, strict=True):
+            link.unlink(missing_ok=True)
+            link.symlink_to(target)
+        pipeline = make_knn_pipeline(from_files=True, memory=str(tmp_path / "memory"))
+        return pipeline.fit(links, y)[-1]._search.rows.copy()
+
+    stat = os.stat
+
+    def alike(path):
+        found = stat(path)
+        same = {"st_size": 1, "st_mtime_ns": 2, "st_ctime_ns": 3}
+        return SimpleNamespace(st_dev=found.st_dev, st_ino=found.st_ino, **same)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "skfashion.preprocessing._file_memory.os",
+            SimpleNamespace(stat=alike, fsdecode=os.fsdecode, path=os.path),
+        )
+        before = rows(paths)
+        assert_array_equal(rows([*paths[1:], paths[0]]), np.roll(before, -1, axis=0))
 
 
 def test_memory_refuses_open_files_and_knows_files_in_memory(photographs, tmp_path):

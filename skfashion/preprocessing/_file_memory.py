@@ -10,7 +10,7 @@ from ._photographs import is_path, list_of_photographs
 
 
 class _File(str):
-    """A path that pickles, and so joblib's keys, tell apart by size and times of change too."""
+    """A path that pickles, and so joblib's keys, tell apart by the file, its size and its times."""
 
     def __new__(cls, path):
         file = super().__new__(cls, os.fsdecode(path))
@@ -19,7 +19,8 @@ class _File(str):
         except (OSError, ValueError):  # which the loader explains, when it opens it
             file.state = None
         else:
-            file.state = (found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+            times = found.st_mtime_ns, found.st_ctime_ns
+            file.state = (found.st_dev, found.st_ino, found.st_size, *times)
         file.absolute = os.path.abspath(file)
         return file
 
@@ -46,7 +47,8 @@ class FileMemory:
     Notes
     -----
     A key of joblib's holds paths, not what they lead to, so that a photograph that was replaced
-    would be taken for the one before. Here it holds the size and the times of change too.
+    would be taken for the one before. Here it holds the file's number, size and times of change
+    too.
     """
 
     def __init__(self, memory):

@@ -242,8 +242,8 @@ class ImageLoader(TransformerMixin, Estimator):
         Warns
         -----
         UserWarning
-            If a photograph is not plain, but its image is blank or nearly so. The message tells
-            which.
+            If an image is black or nearly so, as nothing stands out from the background of its
+            photograph. The message tells which.
         """
         self._validate_params()  # no fit need have come before
         formats = registered_formats(self.formats)
@@ -253,38 +253,39 @@ class ImageLoader(TransformerMixin, Estimator):
         canvas = {"light": "white", "dark": "black", "auto": None}[self.background]
         blank = []
         for position, item in enumerate(photographs):
-            if self._is_blank(item, position, images[position], canvas=canvas, formats=formats):
+            # Not kept while the next one is read.
+            self._draw(
+                read_rgb(
+                    item,
+                    position,
+                    canvas=canvas,
+                    max_pixels=self.max_pixels,
+                    formats=formats,
+                    needed=_WORKING_SIZE * max(shape[:2]),
+                ),
+                images[position],
+            )
+            if images[position].max() < _BLANK:
                 blank.append(name_of(item, position))
         if blank:
             names = ", ".join(blank[:_NAMES]) + (", ..." if len(blank) > _NAMES else "")
             warn_user(
-                f"{len(blank)} of {len(photographs)} images are black or nearly so, though their "
-                f"photographs are not plain: {names}. The object may have the colour of its "
-                "background: photograph it before another, or leave it out."
+                f"{len(blank)} of {len(photographs)} images are black or nearly so, as nothing "
+                f"stands out from the background of their photographs: {names}. An object may have "
+                "the colour of its background: photograph it before another, set trim to less, or "
+                "leave it out."
             )
         return images
 
-    def _is_blank(self, item, position, image, **settings):
-        """Read and draw a photograph; return whether it was not plain, but its image is blank."""
-        photograph, has_shape = read_rgb(
-            item,
-            position,
-            max_pixels=self.max_pixels,
-            needed=_WORKING_SIZE * max(image.shape[:2]),
-            **settings,
-        )
-        is_plain = not self._draw(photograph, image)
-        return (has_shape or not is_plain) and image.max() < _BLANK
-
     def _draw(self, photograph, image):
-        """Draw a photograph into the middle of a black image; return whether there is an object."""
+        """Draw what stands out from the background into the middle of a black image."""
         height, width = image.shape[:2]
         factor = max(1, max(photograph.size) // (_WORKING_SIZE * max(height, width)))
         photograph = without_frame(photograph.reduce(factor))
         background = fit_background(photograph)
         box = box_of_object(photograph, background, 255 * (self.trim or 0))
         if box is None:  # all of it is background
-            return False
+            return
         if self.trim is None:
             box = 0, 0, *photograph.size
         pixels = np.asarray(_subsample(photograph.crop(box), height, width), dtype=np.float32)
@@ -299,7 +300,6 @@ class ImageLoader(TransformerMixin, Estimator):
         top, left = (height - len(pixels) + 1) // 2, (width - pixels.shape[1] + 1) // 2
         part = image[top : top + len(pixels), left : left + pixels.shape[1]]
         part[:] = np.rint(pixels).reshape(part.shape)
-        return True
 
     def _checked_image_shape(self):
         shape = parse_image_shape(self.image_shape)

@@ -124,10 +124,8 @@ def read_rgb(item, position, *, canvas, max_pixels, formats, needed):
 
     Returns
     -------
-    photograph : PIL.Image.Image
+    PIL.Image.Image
         Of mode "RGB", upright, with at least one pixel; a new one.
-    has_shape : bool
-        Whether some of it is more transparent than the rest.
 
     Raises
     ------
@@ -226,7 +224,7 @@ def _errors_of_pillow(name, formats=()):
     Image = load_pillow()
     try:
         yield
-    except _TooMuchError:
+    except TooLargeError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(
@@ -246,13 +244,13 @@ def _errors_of_pillow(name, formats=()):
 def _check_size(size, max_pixels, name):
     width, height = size
     if width * height > max_pixels:
-        raise _TooMuchError(
+        raise TooLargeError(
             f"{name} has {width} x {height} pixels, more than the {max_pixels:,} of max_pixels, "
             "and may be a decompression bomb. Shrink it, or raise max_pixels if you trust it."
         )
 
 
-class _TooMuchError(ValueError):
+class TooLargeError(ValueError):
     """A photograph would take more memory or time than it may."""
 
 
@@ -262,7 +260,7 @@ def _check_cost(image, file, max_pixels, name):
     if image.format in _JPEG:
         n_pixels = image.size[0] * image.size[1]
         if n_pixels * _count_scans(file) > _MOST_SCANS * max_pixels:
-            raise _TooMuchError(
+            raise TooLargeError(
                 f"{name} has {image.size[0]} x {image.size[1]} pixels in {_count_scans(file)} "
                 "scans, which would take long to decode. Save it as another file, or raise "
                 "max_pixels if you trust it."
@@ -317,7 +315,8 @@ def _to_bytes(array, name):
     if array.dtype.kind not in "bf":
         raise ValueError(
             f"{name}: expected bytes from 0 to 255 (uint8), or floating-point numbers or booleans "
-            f"from 0 to 1; got {array.dtype}. If it holds 0 to 255, convert it by .astype('uint8')."
+            f"from 0 to 1; got {array.dtype}. Convert pixels from 0 to 255 by .astype('uint8'); "
+            "divide others by the largest that there can be, such as 65535."
         )
     low, high = array.min(), array.max()
     if not np.isfinite([low, high]).all():
@@ -345,6 +344,11 @@ def _as_rgb(image, canvas, name, *, is_own=False):
     if upright.mode.startswith(("I", "F")):  # 16 bits and more, which Pillow would clip to 8
         pixels = np.asarray(upright)
         if pixels.dtype.kind in "iu":
+            if pixels.min() < 0:
+                raise ValueError(
+                    f"{name}: expected pixels of at least 0, got some of {pixels.min()} (mode "
+                    f"{upright.mode!r})."
+                )
             white = _range_of(pixels.max(), tags, name)
             pixels = np.divide(pixels, np.float32(white), dtype=np.float32)
         upright = _from_array(pixels, name)
@@ -354,15 +358,11 @@ def _as_rgb(image, canvas, name, *, is_own=False):
     with _errors_of_pillow(name):
         if upright.mode == "La":  # premultiplied, which Pillow converts to one mode only
             upright = upright.convert("LA")
-        has_shape = False
         if upright.has_transparency_data:
             upright = upright if upright.mode == "RGBA" else upright.convert("RGBA")
-            lowest, highest = upright.getextrema()[3]
-            has_shape = lowest < highest
             color = canvas or _canvas_of(upright)
             upright = Image.alpha_composite(Image.new("RGBA", upright.size, color), upright)
-        upright = upright.convert("RGB")
-    return upright, has_shape
+        return upright.convert("RGB")
 
 
 def _range_of(highest, tags, name):
