@@ -185,7 +185,13 @@ def validate_images(estimator, X, *, reset, **check_params):
     image_shape : tuple of int or None
         ``(height, width, channels)`` where `X` holds images, None where it holds rows.
     """
-    rows, image_shape = split_images(X)
+    rows, image_shape = split_images(np.asarray(X) if isinstance(X, list | tuple) else X)
+    # As scikit-learn does, but where it is given the types to convert to.
+    if getattr(getattr(rows, "dtype", None), "kind", None) in ("S", "U"):
+        raise ValueError(
+            f"Expected pixels that are numbers, got strings (dtype {rows.dtype}): convert them, "
+            "for example by X.astype(float)."
+        )
     validated = validate_data(estimator, rows, reset=reset, **check_params)
     if not reset and hasattr(estimator, "image_shape_"):
         check_image_shape(estimator, image_shape)

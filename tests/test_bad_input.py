@@ -32,6 +32,8 @@ BAD_TRAINING = {
     "NaN": (with_value(np.nan), LABELS, {}, "NaN"),
     "infinity": (with_value(np.inf), LABELS, {}, "infinity"),
     "complex": (pixels() + 1j, LABELS, {}, "Complex data not supported"),
+    "strings": (pixels().astype("U5"), LABELS, {}, "numbers, got strings"),
+    "lists of strings": (pixels().astype("U5").tolist(), LABELS, {}, "numbers, got strings"),
     "object": (np.full((24, 400), "pixel", dtype=object), LABELS, {}, "could not convert string"),
     "sparse": (sparse.csr_array(pixels()), LABELS, {}, "[Ss]parse data was passed.*dense"),
     "one dimension": (np.arange(24.0), LABELS, {}, "Expected 2D array"),

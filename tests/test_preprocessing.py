@@ -56,6 +56,9 @@ def test_pixels_out_of_range_are_an_error_or_clipped():
     with pytest.raises(ValueError, match="Negative values in data"):
         PixelScaler().fit(-pixels)
     assert_array_equal(PixelScaler(clip=True).transform([[-3, 0, 300]]), [[0, 0, 1]])
+    assert_array_equal(
+        PixelScaler(clip=True).transform([[-1e300, 51, 1e300]]), np.float32([[0, 0.2, 1]])
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,6 +68,12 @@ def test_pixels_out_of_range_are_an_error_or_clipped():
         ({"pixel_range": (0, np.nan)}, "pixel_range"),
         ({"feature_range": (0, 1, 2)}, "feature_range"),
         ({"feature_range": 1}, "'feature_range' parameter"),
+        ({"pixel_range": (0, 1e39)}, r"pixel_range=\(0, 1e\+39\) does not fit float32"),
+        ({"pixel_range": (0, 1e-40)}, r"pixel_range=\(0, 1e-40\) does not fit float32"),
+        ({"pixel_range": (-3e38, 3e38)}, "pixel_range=.* does not fit float32, .* 3.4e[+]38"),
+        ({"pixel_range": (-1e308, 1e308), "dtype": "f8"}, "pixel_range=.* does not fit float64"),
+        ({"feature_range": (0, 1e39)}, r"feature_range=\(0, 1e\+39\) does not fit float32"),
+        ({"pixel_range": (0, 65535), "dtype": "f2"}, "does not fit float16, .* 6.6e[+]04"),
         ({"dtype": np.int32}, "dtype must be a floating-point type or None"),
         ({"dtype": "nope"}, "dtype must be a floating-point type or None, got 'nope'"),
         ({"clip": 2}, "'clip' parameter"),

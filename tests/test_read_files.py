@@ -211,6 +211,7 @@ def test_csv_round_trip(tmp_path, data):
     path.write_text(to_csv(X, y))
     X_found, y_found = read_fashion_csv(path)
     assert (X_found.dtype, y_found.dtype) == (np.uint8, np.int64)
+    assert X_found.flags.c_contiguous
     np.testing.assert_array_equal(X_found, X)
     np.testing.assert_array_equal(y_found, y)
 
@@ -252,6 +253,9 @@ def test_csv_of_full_width_read_in_parts_and_compressed(tmp_path, monkeypatch):
         ("label,pixel1\n1,256\n", r"0\.\.255 in column 'pixel1', row 1, found '256'"),
         ("label,pixel1\n1,18446744073709551616\n", "found '18446744073709551616'"),
         ("label,pixel1\n1,0.5\n", "whole number.*found '0.5'"),
+        ("label,pixel1\n1,1_0\n", "whole number.*found '1_0'"),
+        ("label,pixel1\n1,\uff17\n", "whole number.*found '\uff17'"),
+        ("label,pixel1\n1,1e9999999999999999999\n", "whole number.*found '1e9999999999999999999'"),
         ("label,pixel1\n1,inf\n", "whole number.*found 'inf'"),
         ("label,pixel1\n1,2\n2,abc\n", "column 'pixel1', row 2, found 'abc'"),
         ("label,pixel1\n1,True\n", "whole number.*found 'True'"),
@@ -275,7 +279,7 @@ def test_csv_of_full_width_read_in_parts_and_compressed(tmp_path, monkeypatch):
 )
 def test_csv_errors_name_file_column_and_row(tmp_path, text, message):
     path = tmp_path / "some.csv"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=message) as raised:
         read_fashion_csv(path)
     assert str(path) in str(raised.value)

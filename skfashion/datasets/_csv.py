@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import os
+import re
 import zipfile
 import zlib
 from contextlib import ExitStack
@@ -24,6 +25,8 @@ _MAX_PIXEL = 255
 # Values in memory as 64-bit integers at one time: 63 MB. Read at once, the training set would take
 # eight times the memory of the result.
 _VALUES_AT_ONCE = 7_840_000
+# Decimal takes digits of all scripts, and underscores.
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _MOST_IN_A_LINE = 2**24  # bytes: a million columns
 
 
@@ -209,7 +212,7 @@ def _whole_numbers(frame, path, numbers_of):
         return np.empty((0, frame.shape[1] - 1), np.uint8), np.empty(0, np.int64)
     labels = numbers_of(frame[[_LABEL]], _MAX_LABEL, path).ravel()
     pixels = numbers_of(frame.drop(columns=_LABEL), _MAX_PIXEL, path)
-    return pixels.astype(np.uint8), labels.astype(np.int64)
+    return pixels.astype(np.uint8, order="C"), labels.astype(np.int64)
 
 
 def _of_integers(frame, high, path):
@@ -239,9 +242,10 @@ def _of_text(frame, high, path):
 
 def _of_one_text(text, high):
     """Return the whole number in 0..high that a text is, or -1."""
+    text = text.strip()
     try:
-        number = Decimal(text.strip())
-    except InvalidOperation:
+        number = Decimal(text if _NUMBER.fullmatch(text) else "NaN")
+    except InvalidOperation:  # an exponent that is too large
         return -1
     is_whole = number.is_finite() and 0 <= number <= high and number == int(number)
     return int(number) if is_whole else -1

@@ -119,6 +119,7 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
         with unchanged_on_error(self):
             low, high, *_ = self._check_params()
             rows, _ = validate_images(self, X, reset=True)
+            self._output_dtype(rows)
             self._check_pixels(rows, low, high)
             compare_scale(self, rows, reset=True)
             compare_range("pixel_range of PixelScaler", (low, high), self._largest_pixel)
@@ -151,12 +152,17 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
         """
         low, high, feature_low, feature_high = self._check_params()
         rows, image_shape = validate_images(self, X, reset=False)
+        dtype = self._output_dtype(rows)
         self._check_pixels(rows, low, high)
         compare_scale(self, rows, reset=False)
-        scaled = self._empty_like(X, rows)
+        # What is on disk, as it may not fit into memory, is scaled to disk.
+        make = temporary_memmap if isinstance(X, np.memmap) else np.empty
+        scaled = make(rows.shape, dtype)
         for start in range(0, len(rows), _ROWS):
             part = scaled[start : start + _ROWS]
-            np.subtract(rows[start : start + _ROWS], low, out=part, dtype=part.dtype)
+            # Beyond what dtype holds are pixels that are clipped only.
+            with np.errstate(over="ignore"):
+                np.subtract(rows[start : start + _ROWS], low, out=part, dtype=part.dtype)
             part /= high - low
             part *= feature_high - feature_low
             part += feature_low
@@ -211,19 +217,20 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
             *check_range("feature_range", self.feature_range),
         )
 
-    def _empty_like(self, X, rows):
-        dtype = self._output_dtype(rows)
-        # What is on disk, as it may not fit into memory, is scaled to disk.
-        return (
-            temporary_memmap(rows.shape, dtype)
-            if isinstance(X, np.memmap)
-            else np.empty(rows.shape, dtype)
-        )
-
     def _output_dtype(self, rows):
-        if self.dtype is not None:
-            return np.dtype(self.dtype)
-        return rows.dtype if rows.dtype.kind == "f" else np.dtype(np.float32)
+        """Return the type of scaled pixels, having checked that it holds both ranges."""
+        dtype = np.dtype(np.float32) if self.dtype is None else np.dtype(self.dtype)
+        if self.dtype is None and rows.dtype.kind == "f":
+            dtype = rows.dtype
+        least, most = float(np.finfo(dtype).tiny), float(np.finfo(dtype).max)
+        for name in ("pixel_range", "feature_range"):
+            low, high = map(float, getattr(self, name))
+            if max(-low, high, high - low) > most or high - low < least:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} does not fit {dtype}, whose numbers go from "
+                    f"{least:.2g} to {most:.2g}: set dtype to a larger type."
+                )
+        return dtype
 
     def _check_pixels(self, rows, low, high):
         # Bytes in the range of bytes, the usual case, need no look at 47 million pixels.
