@@ -59,7 +59,7 @@ def test_colour_images(scaled):
 def test_type_of_the_arithmetic(scaled, given_as, trained_in, monkeypatch):
     import keras
 
-    from skfashion.neural_network import _precision
+    from skfashion.neural_network.runtime import _precision
 
     monkeypatch.setattr(_precision, "has_bfloat16", lambda: False)
     X, y = scaled
@@ -212,13 +212,13 @@ def test_early_stopping_at_the_last_epoch_keeps_the_best_too(scaled):
 
 
 def test_the_validation_split_is_stratified(monkeypatch, clothes):
-    from skfashion.neural_network import _training
+    from skfashion.neural_network.training import _loop
 
     X, y = clothes
     seen = []
-    train = _training.train
+    train = _loop.train
     monkeypatch.setattr(
-        _training,
+        _loop,
         "train",
         lambda model, *batches, **kwargs: (
             seen.extend((part.rows, np.sort(part.subset)) for part in batches)
@@ -244,7 +244,7 @@ def test_weights_are_repetitions_in_full_batches(scaled):
 
 
 def test_weights_are_proportions_over_all_images_not_within_a_batch(scaled):
-    from skfashion.neural_network._batches import Batches
+    from skfashion.neural_network.training._batches import Batches
 
     rows, weights = np.zeros((6, 4), np.uint8), np.array([1e-6, 1e-6, 1e-6, 9, 3, 3], np.float32)
     layout = {"image_shape": (2, 2, 1), "dtype": "float32", "batch_size": 2}
@@ -390,7 +390,7 @@ def test_partial_fit_takes_one_class_at_a_time_as_mlp_does(scaled):
 
 
 def test_orders_differ_from_epoch_to_epoch_and_hold_every_image_once():
-    from skfashion.neural_network._batches import Batches
+    from skfashion.neural_network.training._batches import Batches
 
     rows = np.arange(20, dtype=np.uint8).reshape(10, 2)
     batches = Batches(
@@ -417,7 +417,7 @@ def test_orders_differ_from_epoch_to_epoch_and_hold_every_image_once():
 
 def test_training_is_that_of_plain_keras(scaled):
     from skfashion.neural_network import three_conv_dropout
-    from skfashion.neural_network._keras import building
+    from skfashion.neural_network.runtime._keras import building
 
     X, y = scaled
     cnn = KerasCNNClassifier(

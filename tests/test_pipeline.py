@@ -38,7 +38,7 @@ from skfashion import (
     make_cnn_pipeline,
     make_knn_pipeline,
 )
-from skfashion.neural_network._batches import count_epochs, images_a_step
+from skfashion.neural_network.training._batches import count_epochs, images_a_step
 
 
 @pytest.fixture

@@ -84,7 +84,9 @@ def tampered(cnn, part, change):
     cnn = copy.deepcopy(cnn)
     described = json.loads(vars(cnn._network)[part])
     vars(cnn._network)[part] = json.dumps(change(described))
-    with patch("skfashion.neural_network._network.check_can_be_made"):  # as the file is changed
+    with patch(
+        "skfashion.neural_network.runtime._trained_network.check_can_be_made"
+    ):  # as the file is changed
         dumped = skops.io.dumps(cnn)
     types = skops.io.get_untrusted_types(data=dumped)
     assert all(name.startswith("skfashion.") for name in types)

@@ -13,10 +13,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils import check_random_state
 
 from skfashion import KerasCNNClassifier, RandomErasing, make_cnn_pipeline
-from skfashion.neural_network import _precision
-from skfashion.neural_network._augmenting import Augmentation
-from skfashion.neural_network._batches import images_a_step
-from skfashion.neural_network._precision import choose_precision, has_bfloat16
+from skfashion.neural_network.runtime import _precision
+from skfashion.neural_network.runtime._precision import choose_precision, has_bfloat16
+from skfashion.neural_network.training._augmentation import Augmentation
+from skfashion.neural_network.training._batches import images_a_step
 
 SMALL = {
     "architecture": "two_conv_dropout",

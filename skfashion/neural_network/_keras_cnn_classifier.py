@@ -37,12 +37,12 @@ from skfashion._validation import (
     validate_images,
 )
 
-from ._architectures import ARCHITECTURES
-from ._batches import count_epochs, images_a_step
-from ._described import MayBePacked, pack
-from ._interrupts import answer, held_back
-from ._precision import PRECISIONS, choose_precision
-from ._targets import check_not_one_hot, encode, set_aside, unique_labels, weigh
+from .architectures._write_ups import ARCHITECTURES
+from .runtime._interrupts import answer, held_back
+from .runtime._precision import PRECISIONS, choose_precision
+from .runtime._serialization import MayBePacked, pack
+from .training._batches import count_epochs, images_a_step
+from .training._samples import check_not_one_hot, encode, set_aside, unique_labels, weigh
 
 _OPTIONS = ("filters", "depth", "kernel_size", "dense_units", "dropout", "batch_normalization")
 _KERAS_PARAMETERS = ("augmenter", "learning_rate", "loss", "optimizer")
@@ -484,7 +484,7 @@ class KerasCNNClassifier(
             self._check_average(optimizer, goes_on=self.warm_start)
             tasks = None
             if context is not None:
-                from ._epoch_tasks import EpochTasks
+                from .training._sklearn_callbacks import EpochTasks
 
                 tasks = EpochTasks(context, self, self._network, **told)
             self._run(
@@ -628,7 +628,7 @@ class KerasCNNClassifier(
         >>> similar[0].transform(X[:5] / 255).shape
         (5, 64)
         """
-        from ._embedding import embedding_of
+        from .runtime._embedding import embedding_of
 
         check_is_fitted(self)
         return self._predict(X, embedding_of, self._n_features_out)
@@ -683,29 +683,29 @@ class KerasCNNClassifier(
             If the path ends in anything else, or in ``.h5`` or ``.hdf5`` while `flips` or `shifts`
             is set.
         """
-        from ._export import save_model
+        from .runtime._export import save_model
 
         check_is_fitted(self)
         is_average = bool(self._mirrored() or self._moved())
         save_model(self._plain_model(self._dtype), path, is_average=is_average)
 
     def _plain_model(self, precision):
-        from ._augmenting import views
-        from ._export import plain_model
-        from ._keras import load_keras
+        from .runtime._export import plain_model
+        from .runtime._keras import load_keras
+        from .runtime._tta import tta_views
 
         self._check_views()
         return plain_model(
             *self._network.model_and_weights(),
             image_shape=self.image_shape_,
             views=partial(
-                views, flips=self._mirrored(), shifts=self._moved(), pad=load_keras().ops.pad
+                tta_views, flips=self._mirrored(), shifts=self._moved(), pad=load_keras().ops.pad
             ),
             precision=precision,
         )
 
     def _export_onnx(self, path, steps):
-        from ._export import export_onnx
+        from .runtime._export import export_onnx
 
         check_is_fitted(self)
         export_onnx(
@@ -733,15 +733,15 @@ class KerasCNNClassifier(
     @property
     def _n_features_out(self):
         """Number of columns of what `transform` returns, by which scikit-learn names them."""
-        from ._embedding import embedding_of
+        from .runtime._embedding import embedding_of
 
         with self._network.predicting() as model:
             return embedding_of(model).output_shape[-1]
 
     def _predict(self, X, part_of, n_outputs):
         """Return the outputs of a part of the network, averaged over all views of each image."""
-        from ._augmenting import views
-        from ._keras import running
+        from .runtime._keras import running
+        from .runtime._tta import tta_views
 
         self._check_views()
         rows, _ = validate_images(self, X, reset=False)
@@ -756,7 +756,7 @@ class KerasCNNClassifier(
                 images = rows[part].reshape(-1, *self.image_shape_).astype(self._dtype, copy=False)
                 predicted = [
                     network.predict_on_batch(view)
-                    for view in views(images, self._mirrored(), self._moved())
+                    for view in tta_views(images, self._mirrored(), self._moved())
                 ]
                 outputs[part] = np.mean(predicted, axis=0, dtype=self._dtype)
         if not np.isfinite(outputs).all():
@@ -876,14 +876,14 @@ class KerasCNNClassifier(
             return None
         if n_steps is None and self._n_steps is None:
             return None
-        from ._keras import building
+        from .runtime._keras import building
 
         self._n_steps = n_steps
         with building(self.precision_, self._seed) as keras:
             return self._make_optimizer(keras, n_steps)
 
     def _make_optimizer(self, keras, n_steps):
-        from ._compiling import make_optimizer
+        from .training._optimizers import make_optimizer
 
         return make_optimizer(
             keras,
@@ -896,11 +896,11 @@ class KerasCNNClassifier(
         )
 
     def _build(self, n_steps):
-        from ._compiling import make_loss
-        from ._keras import building
-        from ._make_model import HalfPrecisionError, make_model
-        from ._network import Network
-        from ._scikeras import build
+        from .architectures._build import HalfPrecisionError, make_model
+        from .runtime._keras import building
+        from .runtime._scikeras import build
+        from .runtime._trained_network import Network
+        from .training._losses import make_loss
 
         options = {name: getattr(self, name) for name in _OPTIONS}
         options = {name: value for name, value in options.items() if value is not None}
@@ -944,10 +944,10 @@ class KerasCNNClassifier(
 
     def _run(self, training, validation, epochs, optimizer, tasks=None, folder=None):
         """Train on `training`, a pair of (rows, codes, weights) and a subset of the rows."""
-        from ._augmenting import Augmentation
-        from ._batches import Batches
-        from ._checkpoint import checkpoint_path
-        from ._training import train
+        from .training._augmentation import Augmentation
+        from .training._batches import Batches
+        from .training._checkpoint import checkpoint_path
+        from .training._loop import train
 
         def batches(data, subset, **drawing):
             rows, codes, weights = data

@@ -6,11 +6,43 @@ from itertools import repeat
 import numpy as np
 
 from skfashion._callers import warn_user
+from skfashion.neural_network.runtime._interrupts import answer, is_one_of_many
+from skfashion.neural_network.runtime._keras import building, load_keras, running
+from skfashion.neural_network.runtime._models import forget_functions
 
 from ._batches import feed
-from ._interrupts import answer, is_one_of_many
-from ._keras import building, load_keras, running
+from ._checkpoint import Checkpoint
 from ._keras_callbacks import for_one_fit
+
+keras = load_keras()
+
+
+class BetweenSteps(keras.callbacks.Callback):
+    """Answer Ctrl-C, and tell of a model compiled anew; called after the user's callbacks."""
+
+    # At the beginning of steps, not their end, for which keras would wait for each one's losses.
+    def on_train_batch_begin(self, batch, logs=None):
+        """Go on only with the model as it was compiled."""
+        answer()
+        if self.model.train_function is None:
+            raise ValueError(
+                "A callback has compiled the network anew, but a training that is under way cannot "
+                "go on with another optimizer, loss or metrics. Have it set "
+                "self.model.optimizer.learning_rate instead, or call model_.compile between two "
+                "calls of fit with warm_start=True."
+            )
+
+    def on_test_batch_begin(self, batch, logs=None):
+        """Answer Ctrl-C."""
+        answer()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Answer Ctrl-C."""
+        answer()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Answer Ctrl-C."""
+        answer()
 
 
 def _build_compiled(model, batches, n_classes):
@@ -24,11 +56,6 @@ def _build_compiled(model, batches, n_classes):
         model.compute_loss(y=true, y_pred=predicted)
         model.compute_metrics(None, true, predicted, None)
         model.reset_metrics()
-
-
-def compile_network(model, optimizer, loss):
-    """Compile a network to be trained by weighted losses, or compile it anew."""
-    model.compile(optimizer, loss, weighted_metrics=["accuracy"])
 
 
 def train(
@@ -95,11 +122,6 @@ def train(
     UserWarning
         If training was interrupted otherwise, and is taken for finished.
     """
-    from ._between_steps import BetweenSteps
-    from ._checkpoint import Checkpoint
-    from ._engines import forget_functions
-
-    keras = load_keras()
     recorder = keras.callbacks.History()
     callbacks = [*for_one_fit(callbacks), BetweenSteps(), recorder]
     best = None

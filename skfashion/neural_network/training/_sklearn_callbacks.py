@@ -1,6 +1,6 @@
 """Epochs as tasks of scikit-learn's callbacks."""
 
-from ._keras import load_keras
+from skfashion.neural_network.runtime._keras import load_keras
 
 keras = load_keras()
 

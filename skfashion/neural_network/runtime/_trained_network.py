@@ -7,22 +7,20 @@ from numbers import Integral
 
 import numpy as np
 
-from ._described import check_can_be_made, describe, revive
-from ._engines import (
+from ._interrupts import held_back
+from ._keras import building, check_process
+from ._model_pool import (
     Engine,
-    assign,
     give_back,
     has_idle,
     key_of,
     shared_on_error,
     take,
     traced_anew_if_interrupted,
-    values,
 )
-from ._interrupts import held_back
-from ._keras import building, check_process
+from ._models import assign, compile_network, values
 from ._precision import PRECISIONS
-from ._training import compile_network
+from ._serialization import check_can_be_made, describe, revive
 
 _STATE = (
     "_image_shape",

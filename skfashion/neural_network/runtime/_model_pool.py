@@ -10,10 +10,9 @@ import json
 import threading
 from contextlib import contextmanager
 
-import numpy as np
-
-from ._described import is_ours
 from ._keras import load_keras
+from ._models import assign, forget_functions, values
+from ._serialization import is_ours
 
 _KEPT = 8
 _RATES = ("initial_learning_rate", "decay_steps", "warmup_target", "warmup_steps")
@@ -72,28 +71,6 @@ class Engine:
             for name in _RATES:
                 if (number := getattr(self._schedule, name)) is not None:
                     setattr(self._schedule, name, float(number))
-
-
-def values(owner):
-    """Return copies of the variables of a model or an optimizer."""
-    return [np.array(variable.numpy()) for variable in owner.variables]
-
-
-def assign(owner, arrays):
-    """Set the variables of a model or an optimizer, or raise a ValueError if there are others."""
-    expected = [tuple(variable.shape) for variable in owner.variables]
-    if [np.shape(array) for array in arrays] != expected:
-        raise ValueError(
-            f"These weights do not fit: {type(owner).__name__} has variables of shapes {expected}, "
-            f"got {[np.shape(array) for array in arrays]}. The file that they are from is damaged."
-        )
-    for variable, array in zip(owner.variables, arrays, strict=True):
-        variable.assign(array)
-
-
-def forget_functions(model):
-    """Have keras trace a model anew, as what was traced may not be whole."""
-    model.train_function = model.test_function = model.predict_function = None
 
 
 @contextmanager

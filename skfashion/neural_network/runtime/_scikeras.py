@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from ._keras import load_keras
-from ._training import compile_network
+from ._models import compile_network
 
 load_keras()  # quietly, before scikeras does
 

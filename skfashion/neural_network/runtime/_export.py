@@ -10,9 +10,9 @@ import numpy as np
 
 from skfashion._files import replacing
 
-from ._described import revive
-from ._engines import assign
 from ._keras import building, load_keras
+from ._models import assign
+from ._serialization import revive
 
 keras = load_keras()
 
