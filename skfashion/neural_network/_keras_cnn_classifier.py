@@ -4,21 +4,8 @@ from numbers import Integral, Real
 from os import PathLike
 
 import numpy as np
-from sklearn.base import (
-    ClassifierMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-    clone,
-)
+from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import (
-    HasMethods,
-    Interval,
-    Options,
-    StrOptions,
-    validate_parameter_constraints,
-)
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     assert_all_finite,
@@ -28,8 +15,17 @@ from sklearn.utils.validation import (
 )
 
 from skfashion._base import Estimator
-from skfashion._callbacks import begin_fit, with_callbacks
 from skfashion._pixel_scale import compare_scale
+from skfashion._sklearn import (
+    HasMethods,
+    Interval,
+    Options,
+    StrOptions,
+    begin_fit,
+    fit_context,
+    validate_parameter_constraints,
+    with_callbacks,
+)
 from skfashion._validation import (
     check_largest,
     infer_image_shape,
@@ -419,7 +415,7 @@ class KerasCNNClassifier(
         self.random_state = random_state
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     @held_back()
     def fit(self, X, y, sample_weight=None, validation_data=None):
         """Train the network.
@@ -501,7 +497,7 @@ class KerasCNNClassifier(
                 context.call_on_fit_task_end(estimator=self, reconstruction_attributes={}, **told)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     @held_back()
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on some images, going on from where training is.

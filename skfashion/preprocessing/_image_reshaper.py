@@ -1,8 +1,8 @@
-from sklearn.base import TransformerMixin, _fit_context
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skfashion._base import Estimator
-from skfashion._callbacks import as_one_task
+from skfashion._sklearn import as_one_task, fit_context
 from skfashion._validation import (
     SIDE,
     asked_image_shape,
@@ -66,7 +66,7 @@ class ImageReshaper(TransformerMixin, Estimator):
         self.image_shape = image_shape
 
     @as_one_task
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Find the shape of the images.
 

@@ -2,13 +2,12 @@ from math import ceil, floor, isfinite
 from numbers import Real
 
 import numpy as np
-from sklearn.base import OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
 
 from skfashion._base import Estimator
-from skfashion._callbacks import as_one_task
 from skfashion._pixel_scale import compare_range, largest_pixel
+from skfashion._sklearn import Interval, as_one_task, fit_context
 from skfashion._validation import (
     SIDE,
     asked_image_shape,
@@ -174,7 +173,7 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
         self.random_state = random_state
 
     @as_one_task
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Check the parameters, and find the shape of the images.
 

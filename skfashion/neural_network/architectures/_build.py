@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from skfashion.neural_network.runtime._keras import all_layers, origin
+
 _PROBES = 8  # images that a new model is tried on
 _HALF = ("bfloat16", "float16")
 _CONVOLUTIONS = (
@@ -77,14 +79,13 @@ def _use_float32_from_last_weights(keras, tensors):
     Eight bits of a probability are too few: many images would have several classes alike.
     """
     for tensor in tensors:
-        operation, node, _ = tensor._keras_history
+        operation, inputs = origin(tensor)
         if isinstance(operation, keras.Model):
             _use_float32_from_last_weights(keras, operation.outputs)
         elif getattr(operation, "compute_dtype", None) in _HALF:
             operation.dtype_policy = "float32"
         if not getattr(operation, "weights", None):
-            before = operation._inbound_nodes[node].input_tensors
-            _use_float32_from_last_weights(keras, before)
+            _use_float32_from_last_weights(keras, inputs)
 
 
 def _use_float32_where_images_get_narrow(keras, model):
@@ -93,7 +94,7 @@ def _use_float32_where_images_get_narrow(keras, model):
     In bfloat16, TensorFlow (oneDNN) leaves memory uninitialized in their outputs or gradients.
     """
     convolutions = tuple(getattr(keras.layers, name) for name in _CONVOLUTIONS)
-    for layer in model._flatten_layers():
+    for layer in all_layers(model):
         if not isinstance(layer, convolutions) or layer.compute_dtype not in _HALF:
             continue
         shape = layer.get_build_config()["input_shape"]
@@ -106,7 +107,7 @@ def _check_new(name, model, made, called):
     """Raise a ValueError if layers with variables, or variables, existed before the call."""
     made = {id(thing) for thing in made}
     # A layer that is called by another one need not be among its layers.
-    layers = [layer for layer in (*model._flatten_layers(), *called) if layer.variables]
+    layers = [layer for layer in (*all_layers(model), *called) if layer.variables]
     before = [layer.name for layer in layers if id(layer) not in made]
     before += [variable.path for variable in model.variables if id(variable) not in made]
     if before:

@@ -10,11 +10,9 @@ import numpy as np
 
 from skfashion._files import replacing
 
-from ._keras import building, load_keras
+from ._keras import building
 from ._models import assign
 from ._serialization import revive
-
-keras = load_keras()
 
 _ENDINGS = (".keras", ".h5", ".hdf5")
 _NORMALIZATION = {
@@ -46,7 +44,7 @@ def plain_model(description, weights, *, image_shape, views, precision):
         Not compiled. The network itself where there is one view only.
     """
     described = _plain(json.loads(description), precision)
-    with building(precision, seed=0):  # of no consequence: weights are put in
+    with building(precision, seed=0) as keras:  # of no consequence: weights are put in
         network = revive(json.dumps(described), "model", weights)
         assign(network, weights)
         images = keras.Input(image_shape)
@@ -111,7 +109,7 @@ def export_onnx(path, model, steps, *, image_shape, classes):
     import onnx
 
     n_features = prod(image_shape)
-    with building("float32", seed=0):
+    with building("float32", seed=0) as keras:
         pixels = x = keras.Input((n_features,), dtype="float32", name="pixels")
         for step in steps:
             x = step(x)

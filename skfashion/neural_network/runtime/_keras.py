@@ -1,4 +1,4 @@
-"""Loading keras quietly, and its process-wide settings put back after use."""
+"""The one door to keras: loaded quietly, its settings put back after use, its private parts."""
 
 import logging
 import os
@@ -233,3 +233,19 @@ def building(precision, seed):
                 global_state.set_global_attribute(name, value)
             keras.config.set_image_data_format(data_format)
             keras.config.set_floatx(floatx)
+
+
+def all_layers(layer):
+    """Return a layer, or a model, and all layers within it."""
+    return list(layer._flatten_layers())
+
+
+def origin(tensor):
+    """Return the layer that a symbolic tensor comes from, and the tensors that it was called on."""
+    layer, node, _ = tensor._keras_history
+    return layer, layer._inbound_nodes[node].input_tensors
+
+
+def forget_validation_images(model):
+    """Have a model let go of the images that it was last evaluated on, threads and all."""
+    vars(model).pop("_eval_epoch_iterator", None)

@@ -10,7 +10,7 @@ import json
 import threading
 from contextlib import contextmanager
 
-from ._keras import load_keras
+from ._keras import forget_validation_images, load_keras
 from ._models import assign, forget_functions, values
 from ._serialization import is_ours
 
@@ -98,8 +98,7 @@ def shared_on_error(key, engine, held, is_alike=lambda: True):
     try:
         yield engine.model
     except Exception:
-        # Of the images to validate with, which keras keeps, threads and all, until the next fit.
-        vars(engine.model).pop("_eval_epoch_iterator", None)
+        forget_validation_images(engine.model)  # which keras keeps until the next fit
         engine.holds = None
         if not held.has_cut_in and is_alike():
             give_back(key, engine)

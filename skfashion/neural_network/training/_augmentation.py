@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skfashion._pixel_scale import compare_range
-from skfashion.neural_network.runtime._keras import building, load_keras
+from skfashion.neural_network.runtime._keras import all_layers, building, load_keras
 from skfashion.preprocessing import RandomErasing
 
 _MAX_SEED = np.iinfo(np.int32).max
@@ -71,7 +71,7 @@ def _compare_ranges(augmenter, largest_pixel):
     if isinstance(augmenter, RandomErasing):
         compare_range("fill_range of RandomErasing", augmenter.fill_range, largest_pixel)
     if isinstance(augmenter, load_keras().layers.Layer):
-        for layer in augmenter._flatten_layers():
+        for layer in all_layers(augmenter):
             if hasattr(layer, "value_range"):
                 compare_range(
                     f"value_range of {type(layer).__name__}", layer.value_range, largest_pixel

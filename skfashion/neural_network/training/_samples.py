@@ -2,7 +2,8 @@
 
 import numpy as np
 from sklearn.utils import compute_sample_weight
-from sklearn.utils.validation import _check_sample_weight
+
+from skfashion._sklearn import check_sample_weight
 
 _SHOWN = 5  # labels in an error
 
@@ -77,7 +78,7 @@ def encode(rows, y, sample_weight, *, classes):
     Weights are relative, and in double precision until they are divided by their mean.
     """
     if sample_weight is not None:
-        sample_weight = _check_sample_weight(
+        sample_weight = check_sample_weight(
             sample_weight, rows, dtype=np.float64, ensure_non_negative=True
         )
         if not sample_weight.any():
