@@ -20,25 +20,6 @@ from sklearn.utils._set_output import _get_output_config as get_output_config
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
 
-__all__ = [
-    "CallbackSupportMixin",
-    "HasMethods",
-    "Interval",
-    "Options",
-    "StrOptions",
-    "as_one_task",
-    "begin_fit",
-    "check_matplotlib_support",
-    "check_sample_weight",
-    "fit_context",
-    "get_output_config",
-    "num_samples",
-    "safe_indexing",
-    "validate_parameter_constraints",
-    "validate_params",
-    "with_callbacks",
-]
-
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:

@@ -31,13 +31,13 @@ def other_settings():
     """Set all that keras has one of for a process to something else, and no network is compiled."""
 
     def changed():
-        _model_pool._idle.clear()
+        _model_pool._idle_models.clear()
         for name, value in SETTINGS.items():
             getattr(keras.config, f"set_{name}")(value)
 
     before = {name: getattr(keras.config, name)() for name in SETTINGS}
     yield changed
-    _model_pool._idle.clear()
+    _model_pool._idle_models.clear()
     for name, value in before.items():
         getattr(keras.config, f"set_{name}")(value)
 

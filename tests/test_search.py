@@ -159,7 +159,7 @@ def test_a_network_that_a_callback_has_changed_is_not_shared(clothes):
 def test_the_models_kept_are_few(clothes):
     for n_filters in range(1, _model_pool._KEPT + 4):
         cnn_pipeline().set_params(cnn__filters=(n_filters,), cnn__epochs=1).fit(*clothes)
-    assert len(_model_pool._idle) == _model_pool._KEPT
+    assert len(_model_pool._idle_models) == _model_pool._KEPT
 
 
 def test_networks_that_share_a_model_do_not_disturb_each_other(clothes):

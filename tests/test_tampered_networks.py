@@ -206,7 +206,7 @@ def test_a_damaged_description_raises_one_kind_of_error(fitted, clothes, part, c
         ("_image_shape", "20x20x1"),
         ("_n_classes", 1.5),
         ("_n_classes", True),
-        ("_precision", "float8"),
+        ("precision", "float8"),
         ("_model", "{"),
         ("_model", 3),
         ("_loss", None),

@@ -73,7 +73,7 @@ def _new_layers_and_variables(keras):
         keras.Layer.__init__, keras.Layer.__call__ = of_layer, call_layer
 
 
-def _use_float32_from_last_weights(keras, tensors):
+def _float32_output(keras, tensors):
     """Have the layers that end in `tensors`, back to the last with weights, compute in float32.
 
     Eight bits of a probability are too few: many images would have several classes alike.
@@ -81,14 +81,14 @@ def _use_float32_from_last_weights(keras, tensors):
     for tensor in tensors:
         operation, inputs = origin(tensor)
         if isinstance(operation, keras.Model):
-            _use_float32_from_last_weights(keras, operation.outputs)
+            _float32_output(keras, operation.outputs)
         elif getattr(operation, "compute_dtype", None) in _HALF:
             operation.dtype_policy = "float32"
         if not getattr(operation, "weights", None):
-            _use_float32_from_last_weights(keras, inputs)
+            _float32_output(keras, inputs)
 
 
-def _use_float32_where_images_get_narrow(keras, model):
+def _float32_where_images_get_narrow(keras, model):
     """Have the convolutions with strides, to images of width 1 or from them, compute in float32.
 
     In bfloat16, TensorFlow (oneDNN) leaves memory uninitialized in their outputs or gradients.
@@ -214,7 +214,7 @@ def make_model(keras, architecture, input_shape, n_classes, options):
                 f"{input_shape} (height, width, channels): {error}"
             ) from error
     _check_new(name, model, made, called)
-    _use_float32_where_images_get_narrow(keras, model)
-    _use_float32_from_last_weights(keras, getattr(model, "outputs", None) or [])
+    _float32_where_images_get_narrow(keras, model)
+    _float32_output(keras, getattr(model, "outputs", None) or [])
     _check_probabilities(keras, name, model(images, training=False), n_classes)
     return model

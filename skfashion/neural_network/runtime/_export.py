@@ -12,7 +12,7 @@ from skfashion._files import replacing
 
 from ._keras import building
 from ._models import assign
-from ._serialization import revive
+from ._serialization import deserialize
 
 _ENDINGS = (".keras", ".h5", ".hdf5")
 _NORMALIZATION = {
@@ -28,7 +28,7 @@ def plain_model(description, weights, *, image_shape, views, precision):
     Parameters
     ----------
     description : str
-        Of the network, as `describe` has it.
+        Of the network, as `serialize` has it.
     weights : list of ndarray
         Of all of its variables.
     image_shape : tuple of int
@@ -45,7 +45,7 @@ def plain_model(description, weights, *, image_shape, views, precision):
     """
     described = _plain(json.loads(description), precision)
     with building(precision, seed=0) as keras:  # of no consequence: weights are put in
-        network = revive(json.dumps(described), "model", weights)
+        network = deserialize(json.dumps(described), "model", weights)
         assign(network, weights)
         images = keras.Input(image_shape)
         predicted = [network(view) for view in views(images)]

@@ -10,17 +10,16 @@ import json
 import threading
 from contextlib import contextmanager
 
-from ._keras import forget_validation_images, load_keras
+from ._keras import forget_validation_images, schedule_of
 from ._models import assign, forget_functions, values
-from ._serialization import is_ours
+from ._serialization import is_builtin
 
 _KEPT = 8
-_RATES = ("initial_learning_rate", "decay_steps", "warmup_target", "warmup_steps")
 _lock = threading.Lock()
-_idle = []  # pairs of a key and an engine, the last used one at the end
+_idle_models = []  # pairs of a key and a model, the last used one at the end
 
 
-class Engine:
+class PooledModel:
     """A compiled model that takes the weights of any network alike.
 
     Parameters
@@ -42,35 +41,15 @@ class Engine:
         optimizer = model.optimizer
         optimizer.build(model.trainable_variables)
         self._new_state = values(optimizer)
-        self._schedule = None
-        rate = optimizer.get_config()["learning_rate"]
-        if _is_cosine(rate):
-            keras = load_keras()
-            # Its numbers as variables, so that they too can be those of another network.
-            self._schedule = keras.optimizers.schedules.deserialize(rate)
-            for name in _RATES:
-                if rate["config"][name] is not None:
-                    number = keras.Variable(rate["config"][name], dtype="float32", trainable=False)
-                    setattr(self._schedule, name, number)
-            optimizer.learning_rate = self._schedule
 
     def load_optimizer(self, state, rate):
         """Set the optimizer's state, None for a new one, and its rate, as keras describes it."""
         optimizer = self.model.optimizer
         assign(optimizer, self._new_state if state is None else state)
-        if self._schedule is not None:
-            for name in _RATES:
-                if rate["config"][name] is not None:
-                    getattr(self._schedule, name).assign(rate["config"][name])
+        if is_our_schedule(rate):
+            schedule_of(optimizer).assign(**rate["config"])
         elif state is None and not isinstance(rate, dict):
             optimizer.learning_rate = rate
-
-    def release(self):
-        """Make the model an ordinary one, as it will not be shared any more."""
-        if self._schedule is not None:
-            for name in _RATES:
-                if (number := getattr(self._schedule, name)) is not None:
-                    setattr(self._schedule, name, float(number))
 
 
 @contextmanager
@@ -89,48 +68,51 @@ def traced_anew_if_interrupted(model, held):
 
 
 @contextmanager
-def shared_on_error(key, engine, held, is_alike=lambda: True):
-    """Use an engine in the block; let others have it after an error, if it `is_alike` still.
+def shared_on_error(key, pooled, held, is_alike=lambda: True):
+    """Use a pooled model in the block; let others have it after an error, if it `is_alike` still.
 
     After an interrupt it is not shared again: what was traced then may not be whole. Other errors
     come where keras and TensorFlow expect them, and one not shared would stay in memory for good.
     """
     try:
-        yield engine.model
+        yield pooled.model
     except Exception:
-        forget_validation_images(engine.model)  # which keras keeps until the next fit
-        engine.holds = None
+        forget_validation_images(pooled.model)  # which keras keeps until the next fit
+        pooled.holds = None
         if not held.has_cut_in and is_alike():
-            give_back(key, engine)
+            give_back(key, pooled)
         raise
 
 
 def take(key, holding):
-    """Return an idle engine for `key`, if possible that which holds `holding`; None if none is."""
+    """Return an idle model for `key`, if possible the one that holds `holding`; or None."""
     with _lock:
-        alike = [place for place, (other, _) in enumerate(_idle) if other == key]
+        alike = [place for place, (other, _) in enumerate(_idle_models) if other == key]
         if not alike:
             return None
-        loaded = [place for place in alike if _idle[place][1].holds is holding]
-        return _idle.pop((loaded or alike)[0])[1]
+        loaded = [place for place in alike if _idle_models[place][1].holds is holding]
+        return _idle_models.pop((loaded or alike)[0])[1]
 
 
 def has_idle(key):
-    """Tell whether there is an engine for `key`."""
+    """Tell whether there is an idle model for `key`."""
     with _lock:
-        return any(other == key for other, _ in _idle)
+        return any(other == key for other, _ in _idle_models)
 
 
-def give_back(key, engine):
-    """Let others have an engine."""
+def give_back(key, pooled):
+    """Let others have a pooled model."""
     with _lock:
-        _idle.append((key, engine))
-        del _idle[:-_KEPT]
+        _idle_models.append((key, pooled))
+        del _idle_models[:-_KEPT]
 
 
-def _is_cosine(rate):
-    """Tell whether a learning rate, as optimizers describe theirs, is keras' cosine schedule."""
-    return isinstance(rate, dict) and rate["class_name"] == "CosineDecay"
+def is_our_schedule(rate):
+    """Tell whether a learning rate, as optimizers describe theirs, is a schedule of this package.
+
+    Its numbers are variables, which a compiled model takes from one network after the other.
+    """
+    return isinstance(rate, dict) and rate["registered_name"] == "skfashion>WarmupCosine"
 
 
 def key_of(model, loss, optimizer):
@@ -150,42 +132,13 @@ def key_of(model, loss, optimizer):
     if not all(isinstance(described, str) for described in (model, loss, optimizer)):
         return None
     model, loss, optimizer = map(json.loads, (model, loss, optimizer))
-    if not is_ours([model, loss, optimizer]):
+    if not is_builtin([model, loss, optimizer]):
         return None
     optimizer = {**optimizer, "config": dict(optimizer["config"], name=None)}
     rate = optimizer["config"]["learning_rate"]
-    if _is_cosine(rate):
-        numbers = {name: None if rate["config"][name] is None else 0 for name in _RATES}
-        optimizer["config"]["learning_rate"] = {**rate, "config": {**rate["config"], **numbers}}
+    if is_our_schedule(rate):
+        optimizer["config"]["learning_rate"] = rate["registered_name"]
     elif not isinstance(rate, dict):
         optimizer["config"]["learning_rate"] = 0
-    described = json.dumps([_unnamed(model, _names(model)), loss, optimizer], sort_keys=True)
+    described = json.dumps([model, loss, optimizer], sort_keys=True)
     return hashlib.sha256(described.encode()).hexdigest()
-
-
-def _names(described):
-    """Map the names of layers, which keras numbers on and on, to their places."""
-    names = {}
-
-    def collect(part):
-        if isinstance(part, dict):
-            is_policy = str(part.get("class_name")).endswith("DTypePolicy")
-            if isinstance(part.get("config"), dict) and not is_policy:
-                name = part["config"].get("name")
-                if isinstance(name, str):
-                    names.setdefault(name, f"layer {len(names)}")
-            part = list(part.values())
-        if isinstance(part, list | tuple):
-            for inner in part:
-                collect(inner)
-
-    collect(described)
-    return names
-
-
-def _unnamed(described, names):
-    if isinstance(described, dict):
-        return {name: _unnamed(part, names) for name, part in described.items()}
-    if isinstance(described, list | tuple):
-        return [_unnamed(part, names) for part in described]
-    return names.get(described, described) if isinstance(described, str) else described

@@ -112,6 +112,7 @@ _NAMES = {
     """,
     "skfashion.neural_network.architectures._layers": "BatchNormalization",
     "skfashion.neural_network.training._muon": "ConvMuon",
+    "skfashion.neural_network.training._schedules": "WarmupCosine",
 }
 TRUSTED = {(module, name) for module, names in _NAMES.items() for name in names.split()}
 # Values, as keras writes them.

@@ -36,23 +36,21 @@ def _smoothed(keras, loss, config):
 
 
 def make_loss(keras, loss, label_smoothing):
-    """Return a new loss, and whether it takes integer codes.
+    """Return a new loss, so that no two fits share one.
 
     Parameters
     ----------
     keras : module
         Loaded keras.
     loss : str, keras.losses.Loss or callable
-        A loss whose name begins with "sparse" takes integer codes, any other one-hot rows.
+        The user's.
     label_smoothing : float
         In [0, 1). Above 0, the loss must be one of the two categorical cross-entropies.
 
     Returns
     -------
-    loss : keras.losses.Loss or callable
+    keras.losses.Loss or callable
         Of floatx, so to be called where a network is built.
-    sparse : bool
-        Whether it takes integer codes.
     """
     classes = _loss_classes(keras)
     if isinstance(loss, str):
@@ -71,8 +69,13 @@ def make_loss(keras, loss, label_smoothing):
         if label_smoothing:
             config["label_smoothing"] = label_smoothing
             loss = _smoothed(keras, loss, config)
-        loss = type(loss).from_config(config)
-        name = loss.name
-    elif label_smoothing:
+        return type(loss).from_config(config)
+    if label_smoothing:
         raise _no_smoothing(loss)
-    return loss, str(name).lower().startswith("sparse")
+    return loss
+
+
+def takes_codes(loss):
+    """Tell whether a loss takes integer codes, as its name begins with "sparse"."""
+    name = getattr(loss, "name", getattr(loss, "__name__", loss))
+    return str(name).lower().startswith("sparse")

@@ -2,44 +2,27 @@
 
 from numbers import Real
 
-
-def _cosine(keras, peak, n_steps, n_warmup_steps):
-    schedule = keras.optimizers.schedules.CosineDecay
-    if not n_warmup_steps:
-        return schedule(peak, n_steps)
-    return schedule(
-        peak / n_warmup_steps,
-        n_steps - n_warmup_steps,
-        warmup_target=peak,
-        warmup_steps=n_warmup_steps,
-    )
+from ._muon import ConvMuon
+from ._schedules import WarmupCosine
 
 
-def make_optimizer(keras, optimizer, learning_rate, *, n_steps, warmup, weight_decay, ema_momentum):
+def make_optimizer(keras, settings):
     """Return a new optimizer, so that no two fits share one.
 
     Parameters
     ----------
     keras : module
         Loaded keras.
-    optimizer : str or keras.optimizers.Optimizer
-        Name of a keras optimizer, or one to take class and settings from.
-    learning_rate : float, keras.optimizers.schedules.LearningRateSchedule or None
-        None leaves the optimizer's own.
-    n_steps : int or None
-        Number of steps in which the rate goes down to 0 along a cosine; None keeps the rate.
-    warmup : float
-        Part of these steps in which the rate first rises to `learning_rate`.
-    weight_decay, ema_momentum : float or None
-        None leaves the optimizer's own.
+    settings : TrainingSettings
+        Of the training.
 
     Returns
     -------
     keras.optimizers.Optimizer
     """
+    parameters, n_steps = settings.parameters, settings.n_schedule_steps
+    optimizer, learning_rate = parameters["optimizer"], parameters["learning_rate"]
     if optimizer == "conv_muon":
-        from ._muon import ConvMuon
-
         optimizer = ConvMuon()
     if isinstance(optimizer, str):
         try:
@@ -65,11 +48,28 @@ def make_optimizer(keras, optimizer, learning_rate, *, n_steps, warmup, weight_d
                 "the learning rate is a schedule itself: pass learning_rate as a number, or "
                 "learning_rate_schedule='constant'."
             )
-        config["learning_rate"] = _cosine(
-            keras, config["learning_rate"], n_steps, int(warmup * n_steps)
-        )
-    if weight_decay is not None:
-        config["weight_decay"] = weight_decay
-    if ema_momentum is not None:
-        config.update(use_ema=True, ema_momentum=ema_momentum)
+        n_warmup_steps = int(parameters["warmup"] * n_steps)
+        config["learning_rate"] = WarmupCosine(config["learning_rate"], n_steps, n_warmup_steps)
+    if parameters["weight_decay"] is not None:
+        config["weight_decay"] = parameters["weight_decay"]
+    if parameters["ema_momentum"] is not None:
+        config.update(use_ema=True, ema_momentum=parameters["ema_momentum"])
     return type(optimizer).from_config(config)
+
+
+def check_average(settings):
+    """Raise an error if an average over all steps cannot take the place of the weights."""
+    momentum = settings.parameters["ema_momentum"]
+    average = (
+        f"ema_momentum={momentum!r}" if momentum is not None else "an optimizer with use_ema=True"
+    )
+    if settings.is_partial or settings.parameters["warm_start"]:
+        raise ValueError(
+            f"{average} needs one fit from beginning to end, as the average takes the place of "
+            "the weights then: train without it where partial_fit or warm_start goes on."
+        )
+    if settings.patience is not None:
+        raise ValueError(
+            f"early_stopping=True goes back to the weights of one epoch, {average} averages "
+            "over all of them: set one of the two only."
+        )

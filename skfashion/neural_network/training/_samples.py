@@ -1,4 +1,6 @@
-"""Labels to codes, weights of samples and classes to one weight each, images set aside."""
+"""Labelled images: labels as codes, one weight each, images set aside for validation."""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.utils import compute_sample_weight
@@ -72,65 +74,106 @@ def _relative(weights):
     return weights / weights.max()
 
 
-def encode(rows, y, sample_weight, *, classes):
-    """Return (rows, codes of y, weights or None), the codes being positions in `classes`.
+@dataclass(frozen=True)
+class Samples:
+    """Labelled images, and which of them take part.
 
-    Weights are relative, and in double precision until they are divided by their mean.
-    """
-    if sample_weight is not None:
-        sample_weight = check_sample_weight(
-            sample_weight, rows, dtype=np.float64, ensure_non_negative=True
-        )
-        if not sample_weight.any():
-            raise ValueError("sample_weight must not be zero for all samples.")
-        sample_weight = _relative(sample_weight)
-    return rows, encode_labels(y, classes), sample_weight
-
-
-def weigh(encoded, y, class_weight, *, classes):
-    """Multiply class weights into sample weights.
-
-    Parameters
+    Attributes
     ----------
-    encoded : tuple
-        As :func:`encode` returns it.
-    y : ndarray of shape (n,)
-        Labels.
-    class_weight : dict, "balanced" or None
-        The user's.
-    classes : ndarray of shape (n_classes,)
-        All labels.
-
-    Returns
-    -------
-    encoded : tuple
-        With the products as weights.
-    subset : ndarray of int
-        Which rows weigh anything.
-
-    Raises
-    ------
-    ValueError
-        If `class_weight` has other labels, or no row weighs anything.
+    rows : ndarray of shape (n, features)
+        Pixels.
+    codes : ndarray of shape (n,) of int, or of shape (n, n_classes)
+        Positions of the labels among the classes, or one-hot rows.
+    weights : ndarray of shape (n,) of float64, or None
+        Relative sample weights; None where all weigh the same.
+    indices : ndarray of int
+        The rows that take part.
     """
-    rows, codes, weights = encoded
-    if class_weight is not None:
-        _check_class_weight(class_weight, classes)
-        by_class = compute_sample_weight(class_weight, y)
-        if not (np.isfinite(by_class).all() and by_class.min() >= 0 and by_class.any()):
-            raise ValueError(
-                "class_weight must be finite, not negative, and not zero for all samples; got "
-                f"weights from {by_class.min():g} to {by_class.max():g}."
+
+    rows: np.ndarray
+    codes: np.ndarray
+    weights: np.ndarray | None
+    indices: np.ndarray
+
+    @classmethod
+    def encode(cls, rows, y, sample_weight, classes):
+        """Return samples with labels as positions in `classes`; all of them take part.
+
+        Raises
+        ------
+        ValueError
+            If `y` has other labels, or `sample_weight` cannot be used.
+        """
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(
+                sample_weight, rows, dtype=np.float64, ensure_non_negative=True
             )
-        weights = _relative(by_class) * (1 if weights is None else weights)
-    if weights is None:
-        return (rows, codes, weights), np.arange(len(rows))
-    subset = np.flatnonzero(weights)
-    if subset.size == 0:
-        raise ValueError(
-            "sample_weight and class_weight must not be zero for all samples: their products are."
-        )
-    return (rows, codes, weights), subset
+            if not sample_weight.any():
+                raise ValueError("sample_weight must not be zero for all samples.")
+            sample_weight = _relative(sample_weight)
+        return cls(rows, encode_labels(y, classes), sample_weight, np.arange(len(rows)))
+
+    def __len__(self):
+        return len(self.indices)
+
+    def apply_class_weight(self, class_weight, classes):
+        """Return samples with class weights multiplied in, less those that weigh nothing.
+
+        Parameters
+        ----------
+        class_weight : dict, "balanced" or None
+            The user's.
+        classes : ndarray of shape (n_classes,)
+            All labels.
+
+        Raises
+        ------
+        ValueError
+            If `class_weight` has other labels, or no sample weighs anything.
+        """
+        weights = self.weights
+        if class_weight is not None:
+            _check_class_weight(class_weight, classes)
+            by_class = compute_sample_weight(class_weight, classes[self.codes])
+            if not (np.isfinite(by_class).all() and by_class.min() >= 0 and by_class.any()):
+                raise ValueError(
+                    "class_weight must be finite, not negative, and not zero for all samples; got "
+                    f"weights from {by_class.min():g} to {by_class.max():g}."
+                )
+            weights = _relative(by_class) * (1 if weights is None else weights)
+        if weights is None:
+            return self
+        indices = np.flatnonzero(weights)
+        if indices.size == 0:
+            raise ValueError(
+                "sample_weight and class_weight must not be zero for all samples: their products "
+                "are."
+            )
+        return replace(self, weights=weights, indices=indices)
+
+    def split_validation(self, validation_fraction, random_state):
+        """Return samples to train on and samples to validate with, stratified by class."""
+        # Imported here, where few need it, as it takes long.
+        from sklearn.model_selection import train_test_split
+
+        try:
+            parts = train_test_split(
+                self.indices,
+                test_size=validation_fraction,
+                stratify=self.codes[self.indices],
+                random_state=random_state,
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"early_stopping cannot set aside validation_fraction={validation_fraction} "
+                f"of {len(self)} samples, with all classes in both parts: {error} Change "
+                "validation_fraction, or pass validation_data to fit."
+            ) from error
+        return [replace(self, indices=indices) for indices in parts]
+
+    def one_hot(self, n_classes, dtype):
+        """Return samples with one-hot rows as codes."""
+        return replace(self, codes=np.eye(n_classes, dtype=dtype)[self.codes])
 
 
 def _check_class_weight(class_weight, classes):
@@ -144,23 +187,3 @@ def _check_class_weight(class_weight, classes):
                 f"class_weight has labels that are not among those of y: {unknown}; the "
                 f"labels are {classes}."
             )
-
-
-def set_aside(subset, codes, validation_fraction, random_state):
-    """Split `subset` in two, (training, validation), with classes in the same proportions."""
-    # Imported here, where few need it, as it takes long.
-    from sklearn.model_selection import train_test_split
-
-    try:
-        return train_test_split(
-            subset,
-            test_size=validation_fraction,
-            stratify=codes[subset],
-            random_state=random_state,
-        )
-    except ValueError as error:
-        raise ValueError(
-            f"early_stopping cannot set aside validation_fraction={validation_fraction} "
-            f"of {len(subset)} samples, with all classes in both parts: {error} Change "
-            "validation_fraction, or pass validation_data to fit."
-        ) from error
