@@ -261,7 +261,7 @@ class TrainedNetwork:
             if self._live is not None:
                 model = self._live.model_
                 optimizer = model.optimizer
-                state["_model"] = _serialized_or_told(model)
+                state["_model"] = _serialize_or_explain(model)
                 state["_optimizer"] = serialize(optimizer)
                 state["_weights"] = values(model)
                 state["_state"] = values(optimizer) if int(optimizer.iterations) else None
@@ -313,7 +313,7 @@ def _is_numbers(array):
     return isinstance(array, np.ndarray) and array.dtype.kind in "fiub"
 
 
-def _serialized_or_told(model):
+def _serialize_or_explain(model):
     try:
         return serialize(model)
     except (NotImplementedError, TypeError, ValueError) as error:
