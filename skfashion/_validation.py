@@ -98,7 +98,7 @@ def parse_image_shape(image_shape):
     return tuple(int(n) for n in shape)
 
 
-def asked_image_shape(image_shape, n_features):
+def resolve_image_shape(image_shape, n_features):
     """Return the parameter `image_shape` of a transformer with its channels.
 
     Parameters
@@ -214,7 +214,7 @@ def check_largest(rows, dtype):
         )
 
 
-def in_the_shape_given(estimator, rows, X, image_shape):
+def restore_shape(estimator, rows, X, image_shape):
     """Return transformed rows in the shape of `X`, images where it held images.
 
     Parameters

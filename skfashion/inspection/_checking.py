@@ -10,7 +10,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import column_or_1d
 
 from skfashion._sklearn import Interval, num_samples, safe_indexing, validate_parameter_constraints
-from skfashion._validation import asked_image_shape, infer_image_shape, split_images
+from skfashion._validation import infer_image_shape, resolve_image_shape, split_images
 from skfashion.preprocessing import ImageLoader
 
 # By how much pixels in [0, 1] may miss it after arithmetic.
@@ -95,7 +95,7 @@ def pick_images(X, chosen, image_shape=None, *, name="X"):
             f"width) or (height, width, channels); or, if {name} is one image, X[numpy.newaxis]."
         )
     if image_shape is not None:
-        shape = asked_image_shape(image_shape, rows.shape[1])
+        shape = resolve_image_shape(image_shape, rows.shape[1])
         if found not in (None, shape):
             raise ValueError(
                 f"image_shape={image_shape!r}, but {name} has images of shape {found} (height, "

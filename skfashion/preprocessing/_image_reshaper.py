@@ -5,9 +5,9 @@ from skfashion._base import Estimator
 from skfashion._sklearn import as_one_task, fit_context
 from skfashion._validation import (
     SIDE,
-    asked_image_shape,
     check_image_shape,
     infer_image_shape,
+    resolve_image_shape,
     unchanged_on_error,
     validate_images,
 )
@@ -93,7 +93,7 @@ class ImageReshaper(TransformerMixin, Estimator):
             if self.image_shape is None:
                 self.image_shape_ = found or infer_image_shape(self.n_features_in_)
             else:
-                self.image_shape_ = asked_image_shape(self.image_shape, self.n_features_in_)
+                self.image_shape_ = resolve_image_shape(self.image_shape, self.n_features_in_)
                 check_image_shape(self, found)
         return self
 

@@ -7,7 +7,7 @@ from skfashion._pixel_scale import compare_range, compare_scale
 from skfashion._sklearn import as_one_task, fit_context
 from skfashion._validation import (
     check_range,
-    in_the_shape_given,
+    restore_shape,
     unchanged_on_error,
     validate_images,
 )
@@ -162,7 +162,7 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
             part += feature_low
             if self.clip:
                 np.clip(part, feature_low, feature_high, out=part)
-        return in_the_shape_given(self, scaled, X, image_shape)
+        return restore_shape(self, scaled, X, image_shape)
 
     def inverse_transform(self, X):
         """Scale back from `feature_range` to `pixel_range`.
