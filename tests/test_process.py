@@ -81,6 +81,20 @@ def test_training_that_goes_on_is_the_same_under_other_settings(scaled, other_se
     assert_array_equal(there.predict_proba(X), here.predict_proba(X))
 
 
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_reading_the_model_changes_nothing_else(scaled, schedule):
+    X, y = scaled
+    cnn = KerasCNNClassifier(learning_rate_schedule=schedule, warm_start=True, **SMALL).fit(X, y)
+    read = copy.deepcopy(cnn)
+    before = pickle.dumps(read._network)
+    weights = read.model_.get_weights()
+    assert pickle.dumps(read._network) == before
+    assert_array_equal(read.predict_proba(X), cnn.predict_proba(X))
+    assert read.fit(X, y).history_ == cnn.fit(X, y).history_
+    assert_array_equal(read.predict_proba(X), cnn.predict_proba(X))
+    assert not np.array_equal(read.model_.get_weights()[0], weights[0])
+
+
 def test_a_policy_that_was_never_set_stays_unset(scaled, run_python):
     code = """
 import keras

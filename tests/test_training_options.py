@@ -550,3 +550,21 @@ def test_the_optimizer_is_put_back_after_an_error(scaled, schedule, compiles):
         assert_array_equal(variable.numpy(), value)
     cnn.set_params(callbacks=None).fit(X, y)
     assert cnn.history_ == alone.fit(X, y).history_
+
+
+@pytest.mark.parametrize(("n_steps", "n_warmup_steps"), [(1, 0), (16, 0), (3, 1), (23, 22)])
+def test_the_schedule_is_that_of_keras_to_the_bit(n_steps, n_warmup_steps):
+    from skfashion.neural_network.training._schedules import WarmupCosine
+
+    peak, n_decay_steps = 0.03, n_steps - n_warmup_steps
+    of_keras = keras.optimizers.schedules.CosineDecay
+    if n_warmup_steps:
+        start = peak / n_warmup_steps
+        expected = of_keras(start, n_decay_steps, warmup_target=peak, warmup_steps=n_warmup_steps)
+    else:
+        expected = of_keras(peak, n_decay_steps)
+    ours = WarmupCosine(0.5, 100, 3)
+    ours.assign(peak, n_steps, n_warmup_steps)  # the numbers of another, as in the pool
+    for step in range(n_steps + 2):
+        assert float(ours(keras.ops.array(step))) == float(expected(keras.ops.array(step)))
+    assert WarmupCosine.from_config(ours.get_config()).get_config() == ours.get_config()
