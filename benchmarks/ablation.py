@@ -13,8 +13,8 @@ from sklearn.model_selection import train_test_split
 
 from skfashion import make_cnn_pipeline
 from skfashion.datasets import fetch_fashion_mnist
-from skfashion.neural_network._keras import load_keras
 from skfashion.neural_network._presets import preset_settings
+from skfashion.neural_network.runtime._keras import load_keras
 
 COLUMNS = ("", "accuracy", "lowest to highest", "difference", "loss", "training, seconds")
 SEEDS = (0, 1)

@@ -17,8 +17,8 @@ from sklearn.metrics import accuracy_score, log_loss
 
 from skfashion import make_cnn_pipeline
 from skfashion.datasets import fetch_fashion_mnist
-from skfashion.neural_network._keras import load_keras
 from skfashion.neural_network._presets import PRESETS
+from skfashion.neural_network.runtime._keras import load_keras
 
 SEEDS = ("0", "1", "2")
 EVERY = 10

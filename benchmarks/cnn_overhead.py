@@ -168,7 +168,7 @@ def main():
     print(parts[0], flush=True)
     for name in options.sections or SECTIONS:
         if name in ("training", "one_image", "many_images", "memory"):
-            from skfashion.neural_network._keras import load_keras
+            from skfashion.neural_network.runtime._keras import load_keras
 
             load_keras()
         section = SECTIONS[name]

@@ -360,7 +360,7 @@ def _small(**settings):
 
 
 def mutated_checkpoints(times, folder, rng):
-    from skfashion.neural_network._checkpoint import Checkpoint
+    from skfashion.neural_network.training._checkpoint import Checkpoint
 
     cnn, X, y = _small(checkpoint_dir=folder)
     remove, Checkpoint.remove = Checkpoint.remove, lambda self: None

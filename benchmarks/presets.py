@@ -17,7 +17,7 @@ from sklearn.model_selection import train_test_split
 from skfashion import make_cnn_pipeline
 from skfashion.datasets import fetch_fashion_mnist
 from skfashion.neural_network import three_conv_dropout
-from skfashion.neural_network._keras import load_keras
+from skfashion.neural_network.runtime._keras import load_keras
 
 PEER = "A's recipe, plain keras"
 COLUMNS = ("", "test accuracy", "test loss", "training, seconds", "of A's time", "target")

@@ -14,7 +14,7 @@ from _report import COLUMNS, PACKAGES, arguments, compare, header, in_turns, sec
 
 from skfashion import RandomErasing
 from skfashion.datasets import fetch_fashion_mnist
-from skfashion.neural_network._keras import load_keras
+from skfashion.neural_network.runtime._keras import load_keras
 
 RANGES = {"area_range": (0.02, 0.4), "aspect_range": (0.3, 1 / 0.3)}
 

@@ -15,9 +15,9 @@ from _report import COLUMNS, arguments, compare, header, in_turns, seconds, tabl
 from skfashion import make_cnn_pipeline
 from skfashion.datasets import fetch_fashion_mnist
 from skfashion.neural_network import residual
-from skfashion.neural_network._architectures import ARCHITECTURES
-from skfashion.neural_network._keras import load_keras
 from skfashion.neural_network._presets import PRESETS
+from skfashion.neural_network.architectures._write_ups import ARCHITECTURES
+from skfashion.neural_network.runtime._keras import load_keras
 
 
 def train_plain(X, y, epochs):

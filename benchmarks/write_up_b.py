@@ -19,7 +19,7 @@ from sklearn.metrics import accuracy_score, classification_report, f1_score
 from skfashion import make_cnn_pipeline
 from skfashion.datasets import fetch_fashion_mnist
 from skfashion.neural_network import three_conv
-from skfashion.neural_network._keras import load_keras
+from skfashion.neural_network.runtime._keras import load_keras
 
 COLUMNS = ("", "accuracy, train", "accuracy, test", "shirt F1, test", "training, seconds")
 PUBLISHED = (0.877, 0.85, 0.62)

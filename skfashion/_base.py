@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning
 
 from skfashion import __version__
-from skfashion._callbacks import CallbackSupportMixin
+from skfashion._sklearn import CallbackSupportMixin
 
 
 class Estimator(CallbackSupportMixin, BaseEstimator):

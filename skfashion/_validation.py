@@ -5,9 +5,9 @@ from math import isqrt, prod
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval
-from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import validate_data
+
+from skfashion._sklearn import Interval, get_output_config
 
 _ANY_NUMBER = Interval(Real, None, None, closed="neither")
 SIDE = Interval(Integral, 1, None, closed="left")  # of a square image, as a parameter image_shape
@@ -98,7 +98,7 @@ def parse_image_shape(image_shape):
     return tuple(int(n) for n in shape)
 
 
-def asked_image_shape(image_shape, n_features):
+def resolve_image_shape(image_shape, n_features):
     """Return the parameter `image_shape` of a transformer with its channels.
 
     Parameters
@@ -220,7 +220,7 @@ def check_largest(rows, dtype):
         )
 
 
-def in_the_shape_given(estimator, rows, X, image_shape):
+def restore_shape(estimator, rows, X, image_shape):
     """Return transformed rows in the shape of `X`, images where it held images.
 
     Parameters
@@ -246,7 +246,7 @@ def in_the_shape_given(estimator, rows, X, image_shape):
     """
     if image_shape is None:
         return rows
-    if (container := _get_output_config("transform", estimator)["dense"]) != "default":
+    if (container := get_output_config("transform", estimator)["dense"]) != "default":
         raise ValueError(
             f"Images cannot become a {container} DataFrame, got images of shape {image_shape}: "
             "pass rows of pixels, or set_output(transform='default')."

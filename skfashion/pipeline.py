@@ -5,9 +5,9 @@ from numbers import Real
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from skfashion._onnx import export_onnx
+from skfashion._sklearn import Interval, StrOptions, validate_params
 from skfashion.neighbors import VectorizedKNNClassifier
 from skfashion.neural_network import KerasCNNClassifier
 from skfashion.neural_network._presets import PRESETS, erasing_of_scaled, preset_settings

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from skfashion.datasets import fetch_fashion_mnist, make_fashion_images
-from skfashion.neural_network._keras import load_keras
+from skfashion.neural_network.runtime._keras import load_keras
 
 # Timings never decide a test: the first example may load a library or compile a loop, and others
 # may keep the processor busy.

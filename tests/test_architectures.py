@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skfashion import KerasCNNClassifier
 from skfashion.neural_network import residual
-from skfashion.neural_network._architectures import ARCHITECTURES
+from skfashion.neural_network.architectures._write_ups import ARCHITECTURES
 
 # The networks of the write-ups, with the side of the smallest images that they take.
 SMALLEST = {"one_conv_dropout": 4, "three_conv": 18, "three_conv_dropout": 8, "two_conv_dropout": 4}
@@ -110,8 +110,8 @@ def test_without_normalization_residual_blocks_begin_as_identities():
 def test_the_fused_normalization_is_that_of_keras(precision):
     import keras
 
-    from skfashion.neural_network._keras import building
-    from skfashion.neural_network._layers import BatchNormalization
+    from skfashion.neural_network.architectures._layers import BatchNormalization
+    from skfashion.neural_network.runtime._keras import building
 
     rng = np.random.RandomState(0)
     images = rng.normal(3, 2, (16, 6, 6, 5)).astype(np.float32)
@@ -139,7 +139,7 @@ def test_the_fused_normalization_is_that_of_keras(precision):
 
 
 def test_conv_muon_orthogonalizes_kernels_and_keeps_their_norm():
-    from skfashion.neural_network._muon import ConvMuon
+    from skfashion.neural_network.training._muon import ConvMuon
 
     model = residual((8, 8, 1), 3, filters=(4, 8), depth=0)
     kernel, dense = model.layers[4].kernel, model.layers[-1].kernel

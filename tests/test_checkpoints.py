@@ -22,7 +22,7 @@ from sklearn.model_selection import GridSearchCV
 from tqdm import tqdm
 
 from skfashion import KerasCNNClassifier, RandomErasing
-from skfashion.neural_network._checkpoint import Checkpoint
+from skfashion.neural_network.training._checkpoint import Checkpoint
 
 SMALL = {"architecture": "two_conv_dropout", "filters": (4,), "epochs": 5, "random_state": 0}
 ERASING = RandomErasing(fill_range=(0, 1))
@@ -585,7 +585,7 @@ import sys, types, keras
 sys.modules["written_by_users"] = module = types.ModuleType("written_by_users")
 module.__file__ = "written_by_users.py"
 exec(sys.argv[1], vars(module))
-from skfashion.neural_network._fingerprint import fingerprint
+from skfashion.neural_network.training._fingerprint import fingerprint
 loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
 print(fingerprint(module.inner, module.Noise(), loss, {"b", "a"}, callbacks=[module.Note()]))
 """

@@ -27,8 +27,8 @@ from skfashion import (
     VectorizedKNNClassifier,
     make_cnn_pipeline,
 )
-from skfashion.neural_network._architectures import ARCHITECTURES
 from skfashion.neural_network._presets import PRESETS
+from skfashion.neural_network.architectures._write_ups import ARCHITECTURES
 
 DROPOUT = {
     "check_sample_weight_equivalence_on_dense_data": (

@@ -14,8 +14,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skfashion import KerasCNNClassifier, VectorizedKNNClassifier, make_cnn_pipeline
-from skfashion.neural_network._embedding import _embeddings
-from skfashion.neural_network._keras import load_keras
+from skfashion.neural_network.runtime._embedding import _embeddings
+from skfashion.neural_network.runtime._keras import load_keras
 
 
 def small(architecture="three_conv", **parameters):

@@ -18,7 +18,7 @@ from numpy.testing import assert_array_equal
 
 from skfashion import _files
 from skfashion._files import replacing, temporary_memmap
-from skfashion.neural_network._checkpoint import Checkpoint
+from skfashion.neural_network.training._checkpoint import Checkpoint
 
 needs_locks = pytest.mark.skipif(_files.fcntl is None, reason="needs locks of fcntl")
 needs_modes = pytest.mark.skipif(os.name == "nt", reason="needs the modes of POSIX")

@@ -72,7 +72,7 @@ def test_loading_a_pickle_is_quiet_too(run_python, tmp_path):
 def test_other_messages_on_standard_error_get_through(run_python):
     code = """
 import os, threading
-from skfashion.neural_network import _keras
+from skfashion.neural_network.runtime import _keras
 with _keras._start_up_lines_dropped():
     os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called\\n")
     os.write(2, b"I0000 00:00:1 2 port.cc:153] oneDNN custom operations are on.\\n")

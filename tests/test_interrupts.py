@@ -20,7 +20,7 @@ from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, cros
 from sklearn.pipeline import make_pipeline
 
 from skfashion import KerasCNNClassifier, PixelScaler, RandomErasing, make_cnn_pipeline
-from skfashion.neural_network import _engines
+from skfashion.neural_network.runtime import _model_pool
 
 SMALL = {"architecture": "two_conv_dropout", "filters": (4,), "epochs": 4, "random_state": 0}
 
@@ -198,12 +198,12 @@ class Hangs(keras.callbacks.Callback):
 
 
 def test_the_third_one_is_answered_at_once(scaled, monkeypatch):
-    monkeypatch.setattr(_engines, "_idle", [])
+    monkeypatch.setattr(_model_pool, "_idle_models", [])
     cnn = of_a_kind(30, callbacks=[Hangs()])
     with pytest.raises(KeyboardInterrupt) as interrupt:
         cnn.fit(*scaled)
     assert "after 0 of 2 epochs" in str(interrupt.value)
-    assert _engines._idle == []
+    assert _model_pool._idle_models == []
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
@@ -231,18 +231,18 @@ class Stop(keras.callbacks.Callback):
 def test_what_was_interrupted_is_not_shared_again(scaled, monkeypatch, epoch, error, is_shared):
     X, y = scaled
     monkeypatch.setattr(Stop, "begun", 0)
-    monkeypatch.setattr(_engines, "_idle", [])
+    monkeypatch.setattr(_model_pool, "_idle_models", [])
     settings = {"callbacks": [Stop(epoch, error)], "early_stopping": True}
     cnn = KerasCNNClassifier(**{**SMALL, **settings})
     with contextlib.suppress(error), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         cnn.fit(X, y)
-    shared = [engine for _, engine in _engines._idle]
+    shared = [engine for _, engine in _model_pool._idle_models]
     assert len(shared) == is_shared
     other = X[::-1], y[::-1]
     again = cnn.set_params(callbacks=None).fit(*other)
-    assert [engine for _, engine in _engines._idle][: len(shared)] == shared
-    monkeypatch.setattr(_engines, "_idle", [])
+    assert [engine for _, engine in _model_pool._idle_models][: len(shared)] == shared
+    monkeypatch.setattr(_model_pool, "_idle_models", [])
     expected = clone(cnn).fit(*other)
     assert again.history_ == expected.history_
     assert_array_equal(again.predict_proba(X), expected.predict_proba(X))
@@ -250,24 +250,24 @@ def test_what_was_interrupted_is_not_shared_again(scaled, monkeypatch, epoch, er
 
 def test_predictions_that_were_interrupted_leave_no_model_to_others(scaled, monkeypatch):
     X, y = scaled
-    monkeypatch.setattr(_engines, "_idle", [])
+    monkeypatch.setattr(_model_pool, "_idle_models", [])
     shared, own = of_a_kind(31).fit(X, y), of_a_kind(31, loss=own_loss).fit(X, y)
     expected = shared.predict_proba(X), own.predict_proba(X)
     for cnn, probabilities in zip((shared, own), expected, strict=True):
-        n_models = len(_engines._idle)
+        n_models = len(_model_pool._idle_models)
         with (
             mock.patch("keras.layers.Dense.call", side_effect=KeyboardInterrupt),
             mock.patch.object(keras.Model, "predict_on_batch", tracing_anew),
             pytest.raises(KeyboardInterrupt),
         ):
             cnn.predict(X)
-        assert len(_engines._idle) == n_models - (cnn is shared)
+        assert len(_model_pool._idle_models) == n_models - (cnn is shared)
         assert_array_equal(cnn.predict_proba(X), probabilities)
 
 
 def test_failing_trainings_leave_nothing_in_memory(scaled, monkeypatch):
     X, y = scaled
-    monkeypatch.setattr(_engines, "_idle", [])
+    monkeypatch.setattr(_model_pool, "_idle_models", [])
     diverging = of_a_kind(32, optimizer="sgd", learning_rate=1e30)
     stopped = of_a_kind(33, callbacks=[Stop(0, OSError)], early_stopping=True)
     failing = of_a_kind(34, augmenter=RandomErasing(fill_range=(0, 1)))
@@ -318,11 +318,11 @@ def test_it_does_no_harm_wherever_tensorflow_is(scaled, points, loss):
 def test_images_of_a_failed_fit_validate_no_other(scaled, monkeypatch):
     X, y = scaled
     monkeypatch.setattr(Stop, "begun", 0)
-    monkeypatch.setattr(_engines, "_idle", [])
+    monkeypatch.setattr(_model_pool, "_idle_models", [])
     cnn = of_a_kind(35, callbacks=[Stop(2, OSError("no more"))])
     with pytest.raises(OSError, match="no more"):
         cnn.fit(X, y, validation_data=(X[:50], y[:50], np.arange(50)))
-    assert len(_engines._idle) == 1
+    assert len(_model_pool._idle_models) == 1
     again = cnn.set_params(callbacks=None).fit(X, y, validation_data=(X, y))
-    monkeypatch.setattr(_engines, "_idle", [])
+    monkeypatch.setattr(_model_pool, "_idle_models", [])
     assert again.history_ == clone(cnn).fit(X, y, validation_data=(X, y)).history_

@@ -59,7 +59,7 @@ def test_colour_images(scaled):
 def test_type_of_the_arithmetic(scaled, given_as, trained_in, monkeypatch):
     import keras
 
-    from skfashion.neural_network import _precision
+    from skfashion.neural_network.runtime import _precision
 
     monkeypatch.setattr(_precision, "has_bfloat16", lambda: False)
     X, y = scaled
@@ -212,24 +212,24 @@ def test_early_stopping_at_the_last_epoch_keeps_the_best_too(scaled):
 
 
 def test_the_validation_split_is_stratified(monkeypatch, clothes):
-    from skfashion.neural_network import _training
+    from skfashion.neural_network.training import _trainer
 
     X, y = clothes
     seen = []
-    train = _training.train
+    train = _trainer.train
     monkeypatch.setattr(
-        _training,
+        _trainer,
         "train",
-        lambda model, *batches, **kwargs: (
-            seen.extend((part.rows, np.sort(part.subset)) for part in batches)
-            or train(model, *batches, **kwargs)
+        lambda model, *batches_and_settings, **kwargs: (
+            seen.extend(batches.samples for batches in batches_and_settings[:2])
+            or train(model, *batches_and_settings, **kwargs)
         ),
     )
     rare = np.where(np.isin(y, [0, 1, 2]), y, 3)  # 24, 24, 24 and 168 images
     cnn = KerasCNNClassifier(early_stopping=True, validation_fraction=0.25, epochs=1, **SMALL)
     cnn.fit(X, rare)
-    (rows, training), (_, validation) = seen
-    assert rows is X  # bytes are cast batch by batch, never copied as a whole
+    training, validation = (samples.indices for samples in seen)
+    assert seen[0].rows is X  # bytes are cast batch by batch, never copied as a whole
     assert_array_equal(np.bincount(rare[validation]), [6, 6, 6, 42])
     assert_array_equal(np.sort([*training, *validation]), np.arange(240))
 
@@ -244,11 +244,13 @@ def test_weights_are_repetitions_in_full_batches(scaled):
 
 
 def test_weights_are_proportions_over_all_images_not_within_a_batch(scaled):
-    from skfashion.neural_network._batches import Batches
+    from skfashion.neural_network.training._batches import Batches
+    from skfashion.neural_network.training._samples import Samples
 
     rows, weights = np.zeros((6, 4), np.uint8), np.array([1e-6, 1e-6, 1e-6, 9, 3, 3], np.float32)
     layout = {"image_shape": (2, 2, 1), "dtype": "float32", "batch_size": 2}
-    batches = Batches(rows, np.zeros(6, int), weights, np.array([0, 1, 3, 5]), **layout)
+    samples = Samples(rows, np.zeros(6, int), weights, np.array([0, 1, 3, 5]))
+    batches = Batches(samples, **layout)
     drawn = [batch[2] for batch in batches.epoch(0)]
     assert_allclose(drawn, [[1e-6 / 3, 1e-6 / 3], [3, 1]], rtol=1e-6)
     assert drawn[0].dtype == np.float32
@@ -390,14 +392,12 @@ def test_partial_fit_takes_one_class_at_a_time_as_mlp_does(scaled):
 
 
 def test_orders_differ_from_epoch_to_epoch_and_hold_every_image_once():
-    from skfashion.neural_network._batches import Batches
+    from skfashion.neural_network.training._batches import Batches
+    from skfashion.neural_network.training._samples import Samples
 
     rows = np.arange(20, dtype=np.uint8).reshape(10, 2)
     batches = Batches(
-        rows,
-        np.arange(10),
-        None,
-        np.arange(1, 10),
+        Samples(rows, np.arange(10), None, np.arange(1, 10)),
         image_shape=(1, 2, 1),
         dtype="float32",
         batch_size=4,
@@ -417,7 +417,7 @@ def test_orders_differ_from_epoch_to_epoch_and_hold_every_image_once():
 
 def test_training_is_that_of_plain_keras(scaled):
     from skfashion.neural_network import three_conv_dropout
-    from skfashion.neural_network._keras import building
+    from skfashion.neural_network.runtime._keras import building
 
     X, y = scaled
     cnn = KerasCNNClassifier(

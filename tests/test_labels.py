@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from skfashion import KerasCNNClassifier
-from skfashion.neural_network import _targets
+from skfashion.neural_network.training import _samples
 
 SMALL = {"architecture": "two_conv_dropout", "filters": (4,), "epochs": 1, "random_state": 0}
 UNEQUAL = {
@@ -87,11 +87,11 @@ def test_a_label_gets_the_code_of_the_class_that_it_equals(data):
     kinds.append(st.sampled_from([0.0, 0.5, 1.0, 1.5, 3.0]))
     y = np.array(data.draw(st.lists(data.draw(st.sampled_from(kinds)), min_size=1)))
     if all(label in classes.tolist() for label in y.tolist()):
-        codes = _targets.encode_labels(y, classes)
+        codes = _samples.encode_labels(y, classes)
         assert [classes.tolist()[code] for code in codes] == y.tolist()
     else:
         with pytest.raises(ValueError, match="Expected labels among the classes"):
-            _targets.encode_labels(y, classes)
+            _samples.encode_labels(y, classes)
 
 
 def test_equal_labels_of_other_types_are_the_same_labels():

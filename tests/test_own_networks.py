@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skfashion import KerasCNNClassifier, make_cnn_pipeline
-from skfashion.neural_network import _precision
-from skfashion.neural_network._keras import load_keras
+from skfashion.neural_network.runtime import _precision
+from skfashion.neural_network.runtime._keras import load_keras
 
 keras = load_keras()
 layers = keras.layers

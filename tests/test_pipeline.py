@@ -40,7 +40,7 @@ from skfashion import (
     make_cnn_pipeline,
     make_knn_pipeline,
 )
-from skfashion.neural_network._batches import count_epochs, images_a_step
+from skfashion.neural_network.training._settings import count_epochs, effective_batch_size
 
 
 @pytest.fixture
@@ -137,9 +137,9 @@ def test_presets():
 def test_presets_take_enough_steps_where_images_are_few(preset):
     cnn = make_cnn_pipeline(preset)["cnn"]
     n_photographs = 3068  # as in the data set of clothing photographs, from which 32 steps make one
-    steps_an_epoch = ceil(n_photographs / images_a_step(cnn.batch_size, n_photographs))
+    steps_an_epoch = ceil(n_photographs / effective_batch_size(cnn.batch_size, n_photographs))
     assert count_epochs(cnn.epochs, steps_an_epoch) >= 25
-    of_fashion_mnist = ceil(60_000 / images_a_step(cnn.batch_size, 60_000))
+    of_fashion_mnist = ceil(60_000 / effective_batch_size(cnn.batch_size, 60_000))
     assert count_epochs(cnn.epochs, of_fashion_mnist) == cnn.epochs[0]
 
 

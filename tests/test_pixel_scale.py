@@ -16,7 +16,7 @@ from skfashion import (
     make_cnn_pipeline,
     make_knn_pipeline,
 )
-from skfashion.neural_network._keras import load_keras
+from skfashion.neural_network.runtime._keras import load_keras
 
 SMALL = {"architecture": "two_conv_dropout", "filters": (4,), "epochs": 1, "random_state": 0}
 

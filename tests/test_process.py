@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import all_estimators
 
 from skfashion import KerasCNNClassifier, export_onnx, make_cnn_pipeline, make_knn_pipeline
-from skfashion.neural_network import _engines
+from skfashion.neural_network.runtime import _model_pool
 
 SMALL = {"filters": (4, 4), "epochs": 2, "random_state": 0}
 SETTINGS = {
@@ -31,13 +31,13 @@ def other_settings():
     """Set all that keras has one of for a process to something else, and no network is compiled."""
 
     def changed():
-        _engines._idle.clear()
+        _model_pool._idle_models.clear()
         for name, value in SETTINGS.items():
             getattr(keras.config, f"set_{name}")(value)
 
     before = {name: getattr(keras.config, name)() for name in SETTINGS}
     yield changed
-    _engines._idle.clear()
+    _model_pool._idle_models.clear()
     for name, value in before.items():
         getattr(keras.config, f"set_{name}")(value)
 
@@ -81,10 +81,24 @@ def test_training_that_goes_on_is_the_same_under_other_settings(scaled, other_se
     assert_array_equal(there.predict_proba(X), here.predict_proba(X))
 
 
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_reading_the_model_changes_nothing_else(scaled, schedule):
+    X, y = scaled
+    cnn = KerasCNNClassifier(learning_rate_schedule=schedule, warm_start=True, **SMALL).fit(X, y)
+    read = copy.deepcopy(cnn)
+    before = pickle.dumps(read._network)
+    weights = read.model_.get_weights()
+    assert pickle.dumps(read._network) == before
+    assert_array_equal(read.predict_proba(X), cnn.predict_proba(X))
+    assert read.fit(X, y).history_ == cnn.fit(X, y).history_
+    assert_array_equal(read.predict_proba(X), cnn.predict_proba(X))
+    assert not np.array_equal(read.model_.get_weights()[0], weights[0])
+
+
 def test_a_policy_that_was_never_set_stays_unset(scaled, run_python):
     code = """
 import keras
-from skfashion.neural_network._keras import building
+from skfashion.neural_network.runtime._keras import building
 with building("float32", 0):
     pass
 keras.config.set_floatx("float64")

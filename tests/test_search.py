@@ -26,7 +26,7 @@ from skfashion import (
     make_cnn_pipeline,
     make_knn_pipeline,
 )
-from skfashion.neural_network import _engines
+from skfashion.neural_network.runtime import _model_pool
 
 SMALL = {"architecture": "two_conv_dropout", "filters": (4,), "epochs": 2, "batch_size": 32}
 CNN = {"cnn__learning_rate": [0.001, 0.01], "cnn__dropout": [0.0, 0.3]}
@@ -157,9 +157,9 @@ def test_a_network_that_a_callback_has_changed_is_not_shared(clothes):
 
 
 def test_the_models_kept_are_few(clothes):
-    for n_filters in range(1, _engines._KEPT + 4):
+    for n_filters in range(1, _model_pool._KEPT + 4):
         cnn_pipeline().set_params(cnn__filters=(n_filters,), cnn__epochs=1).fit(*clothes)
-    assert len(_engines._idle) == _engines._KEPT
+    assert len(_model_pool._idle_models) == _model_pool._KEPT
 
 
 def test_networks_that_share_a_model_do_not_disturb_each_other(clothes):

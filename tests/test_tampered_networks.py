@@ -84,7 +84,9 @@ def tampered(cnn, part, change):
     cnn = copy.deepcopy(cnn)
     described = json.loads(vars(cnn._network)[part])
     vars(cnn._network)[part] = json.dumps(change(described))
-    with patch("skfashion.neural_network._network.check_can_be_made"):  # as the file is changed
+    with patch(
+        "skfashion.neural_network.runtime._trained_network.check_can_be_made"
+    ):  # as the file is changed
         dumped = skops.io.dumps(cnn)
     types = skops.io.get_untrusted_types(data=dumped)
     assert all(name.startswith("skfashion.") for name in types)
@@ -204,7 +206,7 @@ def test_a_damaged_description_raises_one_kind_of_error(fitted, clothes, part, c
         ("_image_shape", "20x20x1"),
         ("_n_classes", 1.5),
         ("_n_classes", True),
-        ("_precision", "float8"),
+        ("precision", "float8"),
         ("_model", "{"),
         ("_model", 3),
         ("_loss", None),

@@ -13,10 +13,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils import check_random_state
 
 from skfashion import KerasCNNClassifier, RandomErasing, make_cnn_pipeline
-from skfashion.neural_network import _precision
-from skfashion.neural_network._augmenting import Augmentation
-from skfashion.neural_network._batches import images_a_step
-from skfashion.neural_network._precision import choose_precision, has_bfloat16
+from skfashion.neural_network.runtime import _precision
+from skfashion.neural_network.runtime._precision import choose_precision, has_bfloat16
+from skfashion.neural_network.training._augmentation import Augmentation
+from skfashion.neural_network.training._settings import effective_batch_size
 
 SMALL = {
     "architecture": "two_conv_dropout",
@@ -345,8 +345,8 @@ def test_an_error_puts_the_optimizer_back(scaled):
     ("n_images", "steps"), [(1, 1), (16, 1), (300, 19), (640, 32), (8192, 32), (60_000, 235)]
 )
 def test_automatic_batches(n_images, steps):
-    assert -(-n_images // images_a_step("auto", n_images)) == steps
-    assert images_a_step(7, n_images) == 7
+    assert -(-n_images // effective_batch_size("auto", n_images)) == steps
+    assert effective_batch_size(7, n_images) == 7
 
 
 def test_automatic_batches_go_by_the_images_trained_on(scaled):
@@ -354,11 +354,15 @@ def test_automatic_batches_go_by_the_images_trained_on(scaled):
     cnn = KerasCNNClassifier(
         epochs=1, batch_size="auto", learning_rate_schedule="cosine", warm_start=True, **SMALL
     )
+
+    def n_steps_of_schedule():
+        return cnn.model_.optimizer.get_config()["learning_rate"]["config"]["n_steps"]
+
     cnn.fit(X, y)
     steps = -(-len(y) // 16)
-    assert cnn.model_.optimizer.iterations == cnn._n_steps == steps
+    assert n_steps_of_schedule() == cnn.model_.optimizer.iterations == steps
     cnn.fit(X, y, sample_weight=np.arange(len(y)) < 48)
-    assert cnn.model_.optimizer.iterations == cnn._n_steps == 3
+    assert n_steps_of_schedule() == cnn.model_.optimizer.iterations == 3
 
 
 # Of 240 images, in batches of 64, and of 216 of them where some are set aside.
@@ -546,3 +550,21 @@ def test_the_optimizer_is_put_back_after_an_error(scaled, schedule, compiles):
         assert_array_equal(variable.numpy(), value)
     cnn.set_params(callbacks=None).fit(X, y)
     assert cnn.history_ == alone.fit(X, y).history_
+
+
+@pytest.mark.parametrize(("n_steps", "n_warmup_steps"), [(1, 0), (16, 0), (3, 1), (23, 22)])
+def test_the_schedule_is_that_of_keras_to_the_bit(n_steps, n_warmup_steps):
+    from skfashion.neural_network.training._schedules import WarmupCosine
+
+    peak, n_decay_steps = 0.03, n_steps - n_warmup_steps
+    of_keras = keras.optimizers.schedules.CosineDecay
+    if n_warmup_steps:
+        start = peak / n_warmup_steps
+        expected = of_keras(start, n_decay_steps, warmup_target=peak, warmup_steps=n_warmup_steps)
+    else:
+        expected = of_keras(peak, n_decay_steps)
+    ours = WarmupCosine(0.5, 100, 3)
+    ours.assign(peak, n_steps, n_warmup_steps)  # the numbers of another, as in the pool
+    for step in range(n_steps + 2):
+        assert float(ours(keras.ops.array(step))) == float(expected(keras.ops.array(step)))
+    assert WarmupCosine.from_config(ours.get_config()).get_config() == ours.get_config()

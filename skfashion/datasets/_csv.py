@@ -15,9 +15,9 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from sklearn.utils._param_validation import validate_params
 
 from skfashion._files import Unpacked, open_regular
+from skfashion._sklearn import validate_params
 
 _LABEL = "label"
 _MAX_LABEL = 9

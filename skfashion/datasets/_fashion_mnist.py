@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from skfashion._files import replacing
+from skfashion._sklearn import Interval, StrOptions, validate_params
 
 from ._idx import load_idx
 from ._labels import TARGET_NAMES

@@ -4,7 +4,8 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
+
+from skfashion._sklearn import Interval, validate_params
 
 from ._draw import Pen
 from ._garments import PAINTERS

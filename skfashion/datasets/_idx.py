@@ -11,9 +11,9 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from sklearn.utils._param_validation import validate_params
 
 from skfashion._files import BombError, Unpacked, open_regular
+from skfashion._sklearn import validate_params
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _UNSIGNED_BYTE = 0x08

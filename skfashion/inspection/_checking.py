@@ -6,11 +6,11 @@ from numbers import Integral
 import numpy as np
 from pandas import Index, isna
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing, check_array
-from sklearn.utils._param_validation import Interval, validate_parameter_constraints
-from sklearn.utils.validation import _num_samples, column_or_1d
+from sklearn.utils import check_array
+from sklearn.utils.validation import column_or_1d
 
-from skfashion._validation import asked_image_shape, infer_image_shape, split_images
+from skfashion._sklearn import Interval, num_samples, safe_indexing, validate_parameter_constraints
+from skfashion._validation import infer_image_shape, resolve_image_shape, split_images
 from skfashion.preprocessing import ImageLoader
 
 # By how much pixels in [0, 1] may miss it after arithmetic.
@@ -27,7 +27,7 @@ def count_images(X, *, name="X"):
     """Return how many images `X` has, or raise a ValueError or TypeError if there are none."""
     if isinstance(X, Mapping):
         raise TypeError(f"Expected images in {name}, got a {type(X).__name__}: pass its data.")
-    n = _num_samples(X)
+    n = num_samples(X)
     if n == 0:
         raise ValueError(f"Expected at least one image in {name}, got none.")
     return n
@@ -87,7 +87,7 @@ def pick_images(X, chosen, image_shape=None, *, name="X"):
             f"Expected images or rows of pixels in {name}, got {np.ndim(rows)}-dimensional input: "
             "of one image, pass X[numpy.newaxis]; of files, ImageLoader().transform(X)."
         )
-    rows = check_array(_safe_indexing(rows, chosen), input_name=name)
+    rows = check_array(safe_indexing(rows, chosen), input_name=name)
     shape = found or infer_image_shape(rows.shape[1])
     if found is image_shape is None and shape[0] == 1 < rows.shape[1]:
         raise ValueError(
@@ -95,7 +95,7 @@ def pick_images(X, chosen, image_shape=None, *, name="X"):
             f"width) or (height, width, channels); or, if {name} is one image, X[numpy.newaxis]."
         )
     if image_shape is not None:
-        shape = asked_image_shape(image_shape, rows.shape[1])
+        shape = resolve_image_shape(image_shape, rows.shape[1])
         if found not in (None, shape):
             raise ValueError(
                 f"image_shape={image_shape!r}, but {name} has images of shape {found} (height, "

@@ -1,7 +1,8 @@
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.metrics import confusion_matrix
-from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+from skfashion._sklearn import check_matplotlib_support
 
 from ._checking import (
     check_counts,

@@ -1,7 +1,8 @@
 import numpy as np
 from sklearn.pipeline import Pipeline
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
+
+from skfashion._sklearn import check_matplotlib_support
 
 from ._checking import (
     check_counts,

@@ -1,7 +1,12 @@
 import numpy as np
-from sklearn.utils import _safe_indexing, check_array
-from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
+from sklearn.utils import check_array
+
+from skfashion._sklearn import (
+    StrOptions,
+    check_matplotlib_support,
+    safe_indexing,
+    validate_parameter_constraints,
+)
 
 from ._checking import (
     check_counts,
@@ -162,7 +167,7 @@ class PredictionGridDisplay:
         check_counts(f"{cls.__name__}.from_estimator", n_rows=n_rows, n_cols=n_cols)
         y = check_labels(y, count_images(X))
         if only is None:  # the others need no prediction
-            X, y = _safe_indexing(X, slice(n_rows * n_cols)), y[: n_rows * n_cols]
+            X, y = safe_indexing(X, slice(n_rows * n_cols)), y[: n_rows * n_cols]
         estimator, (X,) = load_photographs(estimator, X)
         return cls.from_predictions(
             X,

@@ -1,5 +1,4 @@
-from sklearn.utils import _safe_indexing
-from sklearn.utils._optional_dependencies import check_matplotlib_support
+from skfashion._sklearn import check_matplotlib_support, safe_indexing
 
 from ._checking import check_counts, pick_images
 from ._drawing import GAP, LINE, Canvas, cell_size, grid
@@ -101,7 +100,7 @@ class RandomErasingDisplay:
             )
         for name in ("image_shape", "image_shape_"):  # as asked for, as learned
             image_shape = image_shape or getattr(erasing, name, None)
-        X = _safe_indexing(X, slice(n_images))
+        X = safe_indexing(X, slice(n_images))
         before = pick_images(X, slice(None), image_shape)
         after = pick_images(erasing.augment(X), slice(None), image_shape, name="augmented X")
         return cls(before=before, after=after).plot(ax, cmap=cmap)

@@ -3,8 +3,9 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.pipeline import Pipeline
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
+
+from skfashion._sklearn import check_matplotlib_support
 
 _METRICS = ("loss", "accuracy")
 # Entries of the legend: inside the Axes, and in a column beside them.

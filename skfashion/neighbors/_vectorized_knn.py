@@ -2,15 +2,14 @@ from numbers import Integral
 
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
-from sklearn.base import ClassifierMixin, MultiOutputMixin, _fit_context
+from sklearn.base import ClassifierMixin, MultiOutputMixin
 from sklearn.neighbors import VALID_METRICS_SPARSE, KNeighborsClassifier
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skfashion._base import Estimator
-from skfashion._callbacks import as_one_task
 from skfashion._pixel_scale import compare_scale
+from skfashion._sklearn import Interval, as_one_task, fit_context
 from skfashion._validation import learned_at_once, snapshot, validate_images
 from skfashion.neighbors._coordinates import batches
 from skfashion.neighbors._searches import make_search
@@ -193,7 +192,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         self.n_jobs = n_jobs
 
     @as_one_task
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
         """Keep the training images, and index them.
 

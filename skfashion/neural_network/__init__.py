@@ -1,8 +1,13 @@
 """Convolutional networks that are scikit-learn classifiers; keras is loaded by their first use."""
 
-from ._architectures import one_conv_dropout, three_conv, three_conv_dropout, two_conv_dropout
 from ._keras_cnn_classifier import KerasCNNClassifier
-from ._residual import residual
+from .architectures._resnet import residual
+from .architectures._write_ups import (
+    one_conv_dropout,
+    three_conv,
+    three_conv_dropout,
+    two_conv_dropout,
+)
 
 __all__ = [
     "KerasCNNClassifier",

@@ -1,24 +1,11 @@
-from functools import partial, update_wrapper
-from math import ceil
+from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from os import PathLike
 
 import numpy as np
-from sklearn.base import (
-    ClassifierMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-    clone,
-)
+from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import (
-    HasMethods,
-    Interval,
-    Options,
-    StrOptions,
-    validate_parameter_constraints,
-)
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     assert_all_finite,
@@ -28,8 +15,17 @@ from sklearn.utils.validation import (
 )
 
 from skfashion._base import Estimator
-from skfashion._callbacks import begin_fit, with_callbacks
 from skfashion._pixel_scale import compare_scale
+from skfashion._sklearn import (
+    HasMethods,
+    Interval,
+    Options,
+    StrOptions,
+    begin_fit,
+    fit_context,
+    validate_parameter_constraints,
+    with_callbacks,
+)
 from skfashion._validation import (
     check_largest,
     infer_image_shape,
@@ -37,14 +33,17 @@ from skfashion._validation import (
     validate_images,
 )
 
-from ._architectures import ARCHITECTURES
-from ._batches import count_epochs, images_a_step
-from ._described import MayBePacked, pack
-from ._interrupts import answer, held_back
-from ._precision import PRECISIONS, choose_precision
-from ._targets import check_not_one_hot, encode, set_aside, unique_labels, weigh
+from .architectures._write_ups import ARCHITECTURES
+from .runtime._embedding import embedding_of
+from .runtime._export import export_onnx, plain_model, save_model
+from .runtime._interrupts import answer, held_back
+from .runtime._keras import check_process, load_keras, running
+from .runtime._precision import PRECISIONS, choose_precision
+from .runtime._serialization import MayBePacked, pack_parameters
+from .runtime._tta import tta_views
+from .training._samples import Samples, check_not_one_hot, unique_labels
+from .training._settings import TrainingSettings
 
-_OPTIONS = ("filters", "depth", "kernel_size", "dense_units", "dropout", "batch_normalization")
 _KERAS_PARAMETERS = ("augmenter", "learning_rate", "loss", "optimizer")
 _PREDICTION_BATCH = 1024
 _MAX_SEED = np.iinfo(np.int32).max
@@ -63,9 +62,9 @@ class KerasCNNClassifier(
 ):
     """Convolutional network for classifying images, trained by keras.
 
-    The network is built, compiled and held by a ``scikeras.wrappers.KerasClassifier``. Rows of
-    pixels and images are both taken, at fit and at predict alike; pixels should be small numbers,
-    as :class:`~skfashion.preprocessing.PixelScaler` gives them.
+    A ``scikeras.wrappers.KerasClassifier`` holds the network. Rows of pixels and images are both
+    taken, at fit and at predict alike; pixels should be small numbers, as
+    :class:`~skfashion.preprocessing.PixelScaler` gives them.
 
     Parameters
     ----------
@@ -419,7 +418,7 @@ class KerasCNNClassifier(
         self.random_state = random_state
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     @held_back()
     def fit(self, X, y, sample_weight=None, validation_data=None):
         """Train the network.
@@ -456,52 +455,27 @@ class KerasCNNClassifier(
                 "that none can go on where another stopped. Set random_state, for example to 0."
             )
         context = begin_fit(self, self.epochs if isinstance(self.epochs, Integral) else None)
-        told = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
+        callback_data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
         with unchanged_on_error(self):
-            go_on = self.warm_start and self._is_fitted()
-            rows, y = self._validate_training(X, y, go_on)
-            self._set_classes(unique_labels(y)[0], go_on)
-            answer()
-            self._set_classes(np.unique(y), go_on)
-            encoded = self._encode(rows, y, sample_weight)
-            data, subset = self._weigh(encoded, y)
-            _check_several(self.classes_[np.unique(data[1][subset])])
-            validation = None
-            if validation_data is not None:
-                held_out = self._encode_validation(validation_data)
-                validation = (held_out, np.arange(len(held_out[0])))
-            self._draw_seed(go_on)
-            if self.early_stopping and validation is None:
-                subset, held_out = set_aside(subset, data[1], self.validation_fraction, self._seed)
-                validation = (encoded, held_out)
-            steps_an_epoch = ceil(len(subset) / images_a_step(self.batch_size, len(subset)))
-            epochs = count_epochs(self.epochs, steps_an_epoch)
+            first_pass = not (self.warm_start and hasattr(self, "_network"))
+            rows, y = self._validate_training(X, y, first_pass)
+            self._set_classes(unique_labels(y)[0], first_pass)
+            samples = Samples.encode(rows, y, sample_weight, self.classes_)
+            training, validation = self._split(samples, validation_data)
+            settings = TrainingSettings.from_estimator(self, len(training))
             if context is not None:
-                context.max_subtasks = epochs
-                context.call_on_fit_task_begin(estimator=self, **told)
-            with_schedule = self.learning_rate_schedule == "cosine"
-            optimizer = self._begin(epochs * steps_an_epoch if with_schedule else None, go_on)
-            self._check_average(optimizer, goes_on=self.warm_start)
-            tasks = None
-            if context is not None:
-                from ._epoch_tasks import EpochTasks
-
-                tasks = EpochTasks(context, self, self._network, **told)
-            self._run(
-                (data, subset),
-                validation,
-                epochs,
-                optimizer,
-                tasks=tasks,
-                folder=self.checkpoint_dir,
-            )
+                context.max_subtasks = settings.epochs
+                context.call_on_fit_task_begin(estimator=self, **callback_data)
+            self._train(settings, training, validation, first_pass, context, callback_data)
             if not self.warm_start:
                 self._network.forget_optimizer()
             if context is not None:
-                context.call_on_fit_task_end(estimator=self, reconstruction_attributes={}, **told)
+                context.call_on_fit_task_end(
+                    estimator=self, reconstruction_attributes={}, **callback_data
+                )
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     @held_back()
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on some images, going on from where training is.
@@ -541,18 +515,16 @@ class KerasCNNClassifier(
                 "compute the weights from them and pass class_weight as a dict."
             )
         with unchanged_on_error(self):
-            go_on = self._is_fitted()
-            if classes is None and not go_on:
+            first_pass = not hasattr(self, "_network")
+            if classes is None and first_pass:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
-            rows, y = self._validate_training(X, y, go_on)
-            answer()
+            rows, y = self._validate_training(X, y, first_pass)
             if classes is not None:
-                self._set_classes(unique_labels(column_or_1d(classes))[0], go_on)
-            training = self._weigh(self._encode(rows, y, sample_weight), y)
-            self._draw_seed(go_on)
-            optimizer = self._begin(None, go_on)
-            self._check_average(optimizer, goes_on=True)
-            self._run(training, None, 1, optimizer)
+                self._set_classes(unique_labels(column_or_1d(classes))[0], first_pass)
+            samples = Samples.encode(rows, y, sample_weight, self.classes_)
+            training = samples.apply_class_weight(self.class_weight, self.classes_)
+            settings = TrainingSettings.from_estimator(self, len(training), is_partial=True)
+            self._train(settings, training, None, first_pass)
         return self
 
     def predict_proba(self, X):
@@ -628,8 +600,6 @@ class KerasCNNClassifier(
         >>> similar[0].transform(X[:5] / 255).shape
         (5, 64)
         """
-        from ._embedding import embedding_of
-
         check_is_fitted(self)
         return self._predict(X, embedding_of, self._n_features_out)
 
@@ -651,15 +621,15 @@ class KerasCNNClassifier(
 
     @property
     def model_(self):
-        """The trained network, a ``keras.Model``."""
+        """The trained network, a ``keras.Model`` that no other classifier runs on."""
         return self.keras_classifier_.model_
 
     @property
     def keras_classifier_(self):
         """The ``scikeras.wrappers.KerasClassifier`` that holds the network."""
-        if not self._is_fitted():
+        if not hasattr(self, "_network"):
             raise AttributeError(f"This {type(self).__name__} has no network yet: call fit first.")
-        return self._network.wrapper()
+        return self._network.detach()
 
     def save_model(self, path):
         """Write the network to a file from which keras alone loads it.
@@ -683,30 +653,20 @@ class KerasCNNClassifier(
             If the path ends in anything else, or in ``.h5`` or ``.hdf5`` while `flips` or `shifts`
             is set.
         """
-        from ._export import save_model
-
         check_is_fitted(self)
-        is_average = bool(self._mirrored() or self._moved())
+        is_average = bool(self._effective_flip() or self._effective_shifts())
         save_model(self._plain_model(self._dtype), path, is_average=is_average)
 
     def _plain_model(self, precision):
-        from ._augmenting import views
-        from ._export import plain_model
-        from ._keras import load_keras
-
         self._check_views()
         return plain_model(
             *self._network.model_and_weights(),
             image_shape=self.image_shape_,
-            views=partial(
-                views, flips=self._mirrored(), shifts=self._moved(), pad=load_keras().ops.pad
-            ),
+            views=partial(self._views, pad=load_keras().ops.pad),
             precision=precision,
         )
 
     def _export_onnx(self, path, steps):
-        from ._export import export_onnx
-
         check_is_fitted(self)
         export_onnx(
             path,
@@ -718,12 +678,12 @@ class KerasCNNClassifier(
 
     def __getstate__(self):
         state = super().__getstate__()
-        return {**state, **{name: pack(state[name]) for name in _KERAS_PARAMETERS}}
+        return {**state, **{name: pack_parameters(state[name]) for name in _KERAS_PARAMETERS}}
 
     def __sklearn_clone__(self):
         # The parameters that are keras' without its own copies of layers, which draw from Python's
         # global generator; callbacks as they are, as each fit copies them, or says why it cannot.
-        apart = {name: pack(vars(self)[name]) for name in _KERAS_PARAMETERS}
+        apart = {name: pack_parameters(vars(self)[name]) for name in _KERAS_PARAMETERS}
         rest = object.__new__(type(self))
         vars(rest).update(vars(self), callbacks=None, **dict.fromkeys(apart))
         cloned = super(KerasCNNClassifier, rest).__sklearn_clone__()
@@ -733,16 +693,11 @@ class KerasCNNClassifier(
     @property
     def _n_features_out(self):
         """Number of columns of what `transform` returns, by which scikit-learn names them."""
-        from ._embedding import embedding_of
-
         with self._network.predicting() as model:
             return embedding_of(model).output_shape[-1]
 
     def _predict(self, X, part_of, n_outputs):
         """Return the outputs of a part of the network, averaged over all views of each image."""
-        from ._augmenting import views
-        from ._keras import running
-
         self._check_views()
         rows, _ = validate_images(self, X, reset=False)
         check_largest(rows, self._dtype)
@@ -754,10 +709,7 @@ class KerasCNNClassifier(
                 answer()
                 part = slice(start, start + _PREDICTION_BATCH)
                 images = rows[part].reshape(-1, *self.image_shape_).astype(self._dtype, copy=False)
-                predicted = [
-                    network.predict_on_batch(view)
-                    for view in views(images, self._mirrored(), self._moved())
-                ]
+                predicted = [network.predict_on_batch(view) for view in self._views(images)]
                 outputs[part] = np.mean(predicted, axis=0, dtype=self._dtype)
         if not np.isfinite(outputs).all():
             raise ValueError(
@@ -766,42 +718,72 @@ class KerasCNNClassifier(
             )
         return outputs
 
-    def _is_fitted(self):
-        return "_network" in vars(self)
+    @property
+    def _dtype(self):
+        """Type of images and probabilities."""
+        return "float64" if self.precision_ == "float64" else "float32"
 
-    def _check_average(self, optimizer, goes_on):
-        # Of the optimizer, as one that the user brings may average without ema_momentum.
-        if not (self._network.is_average if optimizer is None else optimizer.use_ema):
-            return
-        average = (
-            f"ema_momentum={self.ema_momentum!r}"
-            if self.ema_momentum is not None
-            else "an optimizer with use_ema=True"
-        )
-        if goes_on:
-            raise ValueError(
-                f"{average} needs one fit from beginning to end, as the average takes the place of "
-                "the weights then: train without it where partial_fit or warm_start goes on."
-            )
-        if self.early_stopping:
-            raise ValueError(
-                f"early_stopping=True goes back to the weights of one epoch, {average} averages "
-                "over all of them: set one of the two only."
-            )
-
-    def _validate_training(self, X, y, go_on):
+    def _validate_training(self, X, y, first_pass):
+        """Return rows of pixels and labels; learn what they tell in the first pass."""
         check_not_one_hot(y)
-        (rows, y), image_shape = validate_images(self, X, y=y, reset=not go_on)
+        (rows, y), image_shape = validate_images(self, X, y=y, reset=first_pass)
         check_classification_targets(y)
-        compare_scale(self, rows, reset=not go_on)
-        if not go_on:
+        compare_scale(self, rows, reset=first_pass)
+        if first_pass:
             self.image_shape_ = image_shape or infer_image_shape(self.n_features_in_)
             self._from_rows = image_shape is None
             self.precision_ = choose_precision(self.precision, rows.dtype)
-            self._dtype = "float64" if self.precision_ == "float64" else "float32"
+            self._seed = check_random_state(self.random_state).randint(_MAX_SEED)
+            self.history_, self.n_iter_, self.n_steps_ = {}, 0, 0
         check_largest(rows, self._dtype)
         self._check_views()
+        answer()
         return rows, y
+
+    def _set_classes(self, classes, first_pass):
+        if first_pass:
+            _check_several(classes)
+            self.classes_ = classes
+            self.n_classes_ = len(classes)
+        elif not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                "Training can only go on with the classes it began with, "
+                f"{self.classes_.tolist()}; got {classes.tolist()}."
+            )
+
+    def _split(self, samples, validation_data):
+        """Return samples to train on, and those to validate with or None."""
+        training = samples.apply_class_weight(self.class_weight, self.classes_)
+        _check_several(self.classes_[np.unique(samples.codes[training.indices])])
+        if validation_data is not None:
+            return training, self._encode_validation(validation_data)
+        if not self.early_stopping:
+            return training, None
+        training, validation = training.split_validation(self.validation_fraction, self._seed)
+        # Class weights are for training only.
+        return training, replace(validation, weights=samples.weights)
+
+    def _train(self, settings, training, validation, first_pass, context=None, callback_data=None):
+        """Train the network, a new one in the first pass, and learn what came of it."""
+        check_process()
+        # Imported here, as they load keras.
+        from .training._sklearn_callbacks import EpochTasks
+        from .training._trainer import Trainer
+
+        trainer = Trainer(settings, None if first_pass else self._network)
+        self._network = trainer.network
+        self.precision_ = trainer.network.precision
+        tasks = None
+        if context is not None:
+            tasks = EpochTasks(context, self, self._network, **callback_data)
+        result = trainer.run(training, validation, tasks)
+        for name, values in result.history.items():
+            self.history_[name] = self.history_.get(name, []) + values
+        self.n_iter_ = len(self.history_.get("loss", []))
+        self.n_steps_ += result.n_steps
+        vars(self).pop("best_epoch_", None)
+        if result.best_epoch is not None:
+            self.best_epoch_ = result.best_epoch
 
     def _check_views(self):
         # Before predictions too, as these two may have been set since training.
@@ -812,34 +794,20 @@ class KerasCNNClassifier(
             caller_name=type(self).__name__,
         )
         height, width, _ = self.image_shape_
-        if self._moved() and self.shifts >= min(height, width):
+        if self._effective_shifts() and self.shifts >= min(height, width):
             raise ValueError(
                 f"shifts must be less than the sides of the images, {height} x {width} pixels; got "
                 f"{self.shifts}."
             )
 
-    def _mirrored(self):
+    def _views(self, images, pad=np.pad):
+        return tta_views(images, self._effective_flip(), self._effective_shifts(), pad)
+
+    def _effective_flip(self):
         return self.flips and self.image_shape_[0] > 1
 
-    def _moved(self):
+    def _effective_shifts(self):
         return self.shifts if min(self.image_shape_[:2]) > 1 else 0
-
-    def _set_classes(self, classes, go_on):
-        if not go_on:
-            _check_several(classes)
-            self.classes_ = classes
-            self.n_classes_ = len(classes)
-        elif not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                "Training can only go on with the classes it began with, "
-                f"{self.classes_.tolist()}; got {classes.tolist()}."
-            )
-
-    def _encode(self, rows, y, sample_weight):
-        return encode(rows, y, sample_weight, classes=self.classes_)
-
-    def _weigh(self, encoded, y):
-        return weigh(encoded, y, self.class_weight, classes=self.classes_)
 
     def _encode_validation(self, validation_data):
         if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
@@ -858,144 +826,9 @@ class KerasCNNClassifier(
             assert_all_finite(y, input_name="y")
             check_classification_targets(y)
             check_consistent_length(rows, y)
-            return self._encode(rows, y, *(sample_weight or [None]))
+            return Samples.encode(rows, y, *(sample_weight or [None]), self.classes_)
         except ValueError as error:
             raise ValueError(f"validation_data cannot be used: {error}") from error
-
-    def _draw_seed(self, go_on):
-        if not go_on:
-            self._seed = check_random_state(self.random_state).randint(_MAX_SEED)
-
-    def _begin(self, n_steps, go_on):
-        """Build the network, or return a new optimizer if that of the last steps is at its end.
-
-        `n_steps` are those until the learning rate is to be 0, None for a constant rate.
-        """
-        if not go_on:
-            self._build(n_steps)
-            return None
-        if n_steps is None and self._n_steps is None:
-            return None
-        from ._keras import building
-
-        self._n_steps = n_steps
-        with building(self.precision_, self._seed) as keras:
-            return self._make_optimizer(keras, n_steps)
-
-    def _make_optimizer(self, keras, n_steps):
-        from ._compiling import make_optimizer
-
-        return make_optimizer(
-            keras,
-            self.optimizer,
-            self.learning_rate,
-            n_steps=n_steps,
-            warmup=self.warmup,
-            weight_decay=self.weight_decay,
-            ema_momentum=self.ema_momentum,
-        )
-
-    def _build(self, n_steps):
-        from ._compiling import make_loss
-        from ._keras import building
-        from ._make_model import HalfPrecisionError, make_model
-        from ._network import Network
-        from ._scikeras import build
-
-        options = {name: getattr(self, name) for name in _OPTIONS}
-        options = {name: value for name, value in options.items() if value is not None}
-        architecture = self.architecture
-        if not callable(architecture):
-            # Bound, not among the options, which are the user's.
-            architecture = update_wrapper(
-                partial(ARCHITECTURES[architecture], shrink=self._from_rows),
-                ARCHITECTURES[architecture],
-            )
-        self._n_steps = n_steps
-
-        def build_in(precision):
-            with building(precision, self._seed) as keras:
-                loss, self._sparse_targets = make_loss(keras, self.loss, self.label_smoothing)
-                return build(
-                    partial(
-                        make_model, keras, architecture, self.image_shape_, self.n_classes_, options
-                    ),
-                    image_shape=self.image_shape_,
-                    n_classes=self.n_classes_,
-                    loss=loss,
-                    optimizer=self._make_optimizer(keras, n_steps),
-                )
-
-        try:
-            wrapper = build_in(self.precision_)
-        except HalfPrecisionError:
-            if self.precision != "auto":
-                raise
-            self.precision_ = "float32"
-            wrapper = build_in(self.precision_)
-        self._network = Network(
-            wrapper,
-            image_shape=self.image_shape_,
-            n_classes=self.n_classes_,
-            precision=self.precision_,
-        )
-        self.history_ = {}
-        self.n_iter_ = self.n_steps_ = 0
-
-    def _run(self, training, validation, epochs, optimizer, tasks=None, folder=None):
-        """Train on `training`, a pair of (rows, codes, weights) and a subset of the rows."""
-        from ._augmenting import Augmentation
-        from ._batches import Batches
-        from ._checkpoint import checkpoint_path
-        from ._training import train
-
-        def batches(data, subset, **drawing):
-            rows, codes, weights = data
-            if not self._sparse_targets:
-                codes = np.eye(self.n_classes_, dtype=self._dtype)[codes]
-            return Batches(
-                rows,
-                codes,
-                weights,
-                subset,
-                image_shape=self.image_shape_,
-                dtype=self._dtype,
-                batch_size=images_a_step(self.batch_size, len(training[1])),
-                **drawing,
-            )
-
-        augment = Augmentation(self.augmenter, self._mirrored(), self._largest_pixel)
-        path = None
-        if folder is not None:
-            path = checkpoint_path(
-                folder,
-                self._network.described(optimizer),
-                (training, validation, epochs, self.n_iter_, self._seed, self._mirrored()),
-                (self.batch_size, self.early_stopping, self.n_iter_no_change),
-                (self.augmenter, self.architecture, self.loss),
-                callbacks=self.callbacks,
-            )
-        with self._network.training(optimizer, to_others=bool(self.callbacks)) as model:
-            history, best_epoch, n_steps = train(
-                model,
-                batches(*training, augment=augment, seed=self._seed),
-                None if validation is None else batches(*validation),
-                n_classes=self.n_classes_,
-                done=self.n_iter_,
-                epochs=epochs,
-                patience=self.n_iter_no_change if self.early_stopping else None,
-                callbacks=self.callbacks,
-                tasks=tasks,
-                verbose=self.verbose,
-                path=path,
-            )
-        for name, values in history.items():
-            self.history_[name] = self.history_.get(name, []) + values
-        self.n_iter_ = len(self.history_.get("loss", []))
-        self.n_steps_ += n_steps
-        vars(self).pop("best_epoch_", None)
-        if best_epoch is not None:
-            self.best_epoch_ = best_epoch
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -2,7 +2,7 @@
 
 from skfashion.preprocessing import RandomErasing
 
-from ._keras import building
+from .runtime._keras import building
 
 _SHARED = {
     "architecture": "residual",

@@ -4,12 +4,11 @@ from uuid import uuid4
 
 import numpy as np
 from scipy.ndimage import correlate
-from sklearn.base import TransformerMixin, _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.base import TransformerMixin
 
 from skfashion._base import Estimator
-from skfashion._callbacks import as_one_task
 from skfashion._callers import warn_user
+from skfashion._sklearn import Interval, StrOptions, as_one_task, fit_context
 from skfashion._validation import SIDE, parse_image_shape
 
 from ._background import box_of_object, fit_background, without_frame
@@ -186,7 +185,7 @@ class ImageLoader(TransformerMixin, Estimator):
         self.formats = formats
 
     @as_one_task
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Check the parameters; nothing is read or learned.
 

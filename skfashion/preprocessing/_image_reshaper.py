@@ -1,13 +1,13 @@
-from sklearn.base import TransformerMixin, _fit_context
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skfashion._base import Estimator
-from skfashion._callbacks import as_one_task
+from skfashion._sklearn import as_one_task, fit_context
 from skfashion._validation import (
     SIDE,
-    asked_image_shape,
     check_image_shape,
     infer_image_shape,
+    resolve_image_shape,
     unchanged_on_error,
     validate_images,
 )
@@ -66,7 +66,7 @@ class ImageReshaper(TransformerMixin, Estimator):
         self.image_shape = image_shape
 
     @as_one_task
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Find the shape of the images.
 
@@ -93,7 +93,7 @@ class ImageReshaper(TransformerMixin, Estimator):
             if self.image_shape is None:
                 self.image_shape_ = found or infer_image_shape(self.n_features_in_)
             else:
-                self.image_shape_ = asked_image_shape(self.image_shape, self.n_features_in_)
+                self.image_shape_ = resolve_image_shape(self.image_shape, self.n_features_in_)
                 check_image_shape(self, found)
         return self
 

@@ -1,13 +1,13 @@
 import numpy as np
-from sklearn.base import OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 
 from skfashion._base import Estimator
-from skfashion._callbacks import as_one_task
 from skfashion._files import temporary_memmap
 from skfashion._pixel_scale import compare_range, compare_scale
+from skfashion._sklearn import as_one_task, fit_context
 from skfashion._validation import (
     check_range,
-    in_the_shape_given,
+    restore_shape,
     unchanged_on_error,
     validate_images,
 )
@@ -88,7 +88,7 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
         self.clip = clip
 
     @as_one_task
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Check the parameters and the pixels; nothing is learned but the number of pixels.
 
@@ -168,7 +168,7 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
             part += feature_low
             if self.clip:
                 np.clip(part, feature_low, feature_high, out=part)
-        return in_the_shape_given(self, scaled, X, image_shape)
+        return restore_shape(self, scaled, X, image_shape)
 
     def inverse_transform(self, X):
         """Scale back from `feature_range` to `pixel_range`.

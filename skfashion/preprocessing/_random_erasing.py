@@ -2,19 +2,18 @@ from math import ceil, floor, isfinite
 from numbers import Real
 
 import numpy as np
-from sklearn.base import OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
 
 from skfashion._base import Estimator
-from skfashion._callbacks import as_one_task
 from skfashion._pixel_scale import compare_range, largest_pixel
+from skfashion._sklearn import Interval, as_one_task, fit_context
 from skfashion._validation import (
     SIDE,
-    asked_image_shape,
     check_range,
-    in_the_shape_given,
     infer_image_shape,
+    resolve_image_shape,
+    restore_shape,
     unchanged_on_error,
     validate_images,
 )
@@ -174,7 +173,7 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
         self.random_state = random_state
 
     @as_one_task
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Check the parameters, and find the shape of the images.
 
@@ -222,7 +221,7 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
             `X` itself where it is an array of a type that is kept.
         """
         rows, found = validate_images(self, X, reset=False, dtype=_DTYPES)
-        return in_the_shape_given(self, rows, X, found)
+        return restore_shape(self, rows, X, found)
 
     def fit_transform(self, X, y=None):
         """Fit, and erase.
@@ -289,12 +288,12 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
             values.view(bits),
             bool(self.pixel_level),
         )
-        return in_the_shape_given(self, rows, X, found)
+        return restore_shape(self, rows, X, found)
 
     def _image_shape(self, rows, found):
         n_features = rows.shape[1]
         if self.image_shape is not None:
-            asked = asked_image_shape(self.image_shape, n_features)
+            asked = resolve_image_shape(self.image_shape, n_features)
             if found not in (None, asked):
                 raise ValueError(
                     f"RandomErasing has image_shape={self.image_shape!r}, but X has images of "
@@ -302,7 +301,7 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
                 )
             return asked
         learned = found or getattr(self, "image_shape_", infer_image_shape(n_features))
-        return asked_image_shape(learned, n_features)  # which may have been set since the fit
+        return resolve_image_shape(learned, n_features)  # which may have been set since the fit
 
     def _check_ranges(self, dtype):
         """Return area_range, aspect_range and fill_range, for images of a type."""

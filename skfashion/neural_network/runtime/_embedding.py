@@ -2,9 +2,7 @@
 
 from weakref import WeakKeyDictionary
 
-from ._keras import building, load_keras
-
-keras = load_keras()
+from ._keras import building, load_keras, origin
 
 _embeddings = WeakKeyDictionary()  # of models, so that none is traced twice
 
@@ -30,22 +28,23 @@ def embedding_of(model):
     """
     if model not in _embeddings:
         given = _before_the_classes(model)
-        with building(model.dtype_policy.name, seed=0):  # nothing is drawn: layers are shared
+        with building(model.dtype_policy.name, seed=0) as keras:  # nothing is drawn
             _embeddings[model] = keras.Model(model.inputs, given)
     return _embeddings[model]
 
 
 def _before_the_classes(model):
+    layers = load_keras().layers
     outputs = getattr(model, "outputs", None) or []
     tensor = outputs[0] if len(outputs) == 1 else None
     while tensor is not None:
-        layer = tensor._keras_history.operation
+        layer, _ = origin(tensor)
         given = getattr(layer, "input", None)  # a list, where there are several
-        if isinstance(layer, keras.layers.Dense):
+        if isinstance(layer, layers.Dense):
             if len(given.shape) == 2:
                 return given
             break
-        is_activation = isinstance(layer, keras.layers.Activation | keras.layers.Softmax)
+        is_activation = isinstance(layer, layers.Activation | layers.Softmax)
         tensor = given if is_activation else None
     raise ValueError(
         "transform returns what the dense layer of the classes is given, but the network "

@@ -10,11 +10,9 @@ import numpy as np
 
 from skfashion._files import replacing
 
-from ._described import revive
-from ._engines import assign
-from ._keras import building, load_keras
-
-keras = load_keras()
+from ._keras import building
+from ._models import assign
+from ._serialization import deserialize
 
 _ENDINGS = (".keras", ".h5", ".hdf5")
 _NORMALIZATION = {
@@ -30,7 +28,7 @@ def plain_model(description, weights, *, image_shape, views, precision):
     Parameters
     ----------
     description : str
-        Of the network, as `describe` has it.
+        Of the network, as `serialize` has it.
     weights : list of ndarray
         Of all of its variables.
     image_shape : tuple of int
@@ -46,8 +44,8 @@ def plain_model(description, weights, *, image_shape, views, precision):
         Not compiled. The network itself where there is one view only.
     """
     described = _plain(json.loads(description), precision)
-    with building(precision, seed=0):  # of no consequence: weights are put in
-        network = revive(json.dumps(described), "model", weights)
+    with building(precision, seed=0) as keras:  # of no consequence: weights are put in
+        network = deserialize(json.dumps(described), "model", weights)
         assign(network, weights)
         images = keras.Input(image_shape)
         predicted = [network(view) for view in views(images)]
@@ -111,7 +109,7 @@ def export_onnx(path, model, steps, *, image_shape, classes):
     import onnx
 
     n_features = prod(image_shape)
-    with building("float32", seed=0):
+    with building("float32", seed=0) as keras:
         pixels = x = keras.Input((n_features,), dtype="float32", name="pixels")
         for step in steps:
             x = step(x)

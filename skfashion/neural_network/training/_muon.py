@@ -2,7 +2,7 @@
 
 from math import prod
 
-from ._keras import load_keras
+from skfashion.neural_network.runtime._keras import load_keras
 
 keras = load_keras()
 

@@ -4,7 +4,7 @@ import copy
 import inspect
 import threading
 
-from ._keras import load_keras
+from skfashion.neural_network.runtime._keras import load_keras
 
 _LOCKS = (type(threading.Lock()), type(threading.RLock()), threading.Condition)
 

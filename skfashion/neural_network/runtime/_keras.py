@@ -1,4 +1,4 @@
-"""Loading keras quietly, and its process-wide settings put back after use."""
+"""The one door to keras: loaded quietly, its settings put back after use, its private parts."""
 
 import logging
 import os
@@ -180,24 +180,6 @@ def running():
 
 
 @contextmanager
-def drawing_from(seed):
-    """Have keras draw the seeds of layers and initializers from `seed`, in one thread at a time.
-
-    keras draws them from Python's global generator, which is left as it is.
-    """
-    load_keras()
-    from keras.src.random import seed_generator  # has no public name
-
-    with _lock:
-        generator = seed_generator.python_random
-        seed_generator.python_random = random.Random(seed)
-        try:
-            yield
-        finally:
-            seed_generator.python_random = generator
-
-
-@contextmanager
 def building(precision, seed):
     """Let keras build a network in `precision` and from `seed`, then put its settings back.
 
@@ -215,14 +197,18 @@ def building(precision, seed):
     """
     check_process()
     keras = load_keras()
-    from keras.src.backend.common import global_state  # has no public name
+    from keras.src.backend.common import global_state  # have no public names
+    from keras.src.random import seed_generator
 
-    with held_back(), _lock, running(), drawing_from(seed):
+    with held_back(), _lock, running():
         # As they are kept: the policy is none of its own until it is first asked for.
         kept = {name: global_state.get_global_attribute(name) for name in _KEPT}
         floatx = keras.config.floatx()
         data_format = keras.config.image_data_format()
+        generator = seed_generator.python_random
         try:
+            # Which keras draws the seeds of layers and initializers from.
+            seed_generator.python_random = random.Random(seed)
             global_state.set_global_attribute("object_name_uids", None)
             keras.config.set_floatx("float64" if precision == "float64" else "float32")
             keras.config.set_dtype_policy(precision)
@@ -233,3 +219,25 @@ def building(precision, seed):
                 global_state.set_global_attribute(name, value)
             keras.config.set_image_data_format(data_format)
             keras.config.set_floatx(floatx)
+            seed_generator.python_random = generator
+
+
+def all_layers(layer):
+    """Return a layer, or a model, and all layers within it."""
+    return list(layer._flatten_layers())
+
+
+def origin(tensor):
+    """Return the layer that a symbolic tensor comes from, and the tensors that it was called on."""
+    layer, node, _ = tensor._keras_history
+    return layer, layer._inbound_nodes[node].input_tensors
+
+
+def schedule_of(optimizer):
+    """Return the learning rate as an optimizer has it, a schedule where it is one."""
+    return optimizer._learning_rate
+
+
+def forget_validation_images(model):
+    """Have a model let go of the images that it was last evaluated on, threads and all."""
+    vars(model).pop("_eval_epoch_iterator", None)

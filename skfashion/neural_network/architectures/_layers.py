@@ -1,6 +1,6 @@
 """Layers that keras has not, or not as fast."""
 
-from ._keras import load_keras
+from skfashion.neural_network.runtime._keras import load_keras
 
 keras = load_keras()
 

@@ -12,8 +12,8 @@ import joblib
 import numpy as np
 
 import skfashion
+from skfashion.neural_network.runtime._keras import load_keras
 
-from ._keras import load_keras
 from ._keras_callbacks import copy_unless_shared
 
 keras = load_keras()

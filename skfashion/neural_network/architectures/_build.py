@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from skfashion.neural_network.runtime._keras import all_layers, origin
+
 _PROBES = 8  # images that a new model is tried on
 _HALF = ("bfloat16", "float16")
 _CONVOLUTIONS = (
@@ -71,29 +73,28 @@ def _new_layers_and_variables(keras):
         keras.Layer.__init__, keras.Layer.__call__ = of_layer, call_layer
 
 
-def _use_float32_from_last_weights(keras, tensors):
+def _float32_output(keras, tensors):
     """Have the layers that end in `tensors`, back to the last with weights, compute in float32.
 
     Eight bits of a probability are too few: many images would have several classes alike.
     """
     for tensor in tensors:
-        operation, node, _ = tensor._keras_history
+        operation, inputs = origin(tensor)
         if isinstance(operation, keras.Model):
-            _use_float32_from_last_weights(keras, operation.outputs)
+            _float32_output(keras, operation.outputs)
         elif getattr(operation, "compute_dtype", None) in _HALF:
             operation.dtype_policy = "float32"
         if not getattr(operation, "weights", None):
-            before = operation._inbound_nodes[node].input_tensors
-            _use_float32_from_last_weights(keras, before)
+            _float32_output(keras, inputs)
 
 
-def _use_float32_where_images_get_narrow(keras, model):
+def _float32_where_images_get_narrow(keras, model):
     """Have the convolutions with strides, to images of width 1 or from them, compute in float32.
 
     In bfloat16, TensorFlow (oneDNN) leaves memory uninitialized in their outputs or gradients.
     """
     convolutions = tuple(getattr(keras.layers, name) for name in _CONVOLUTIONS)
-    for layer in model._flatten_layers():
+    for layer in all_layers(model):
         if not isinstance(layer, convolutions) or layer.compute_dtype not in _HALF:
             continue
         shape = layer.get_build_config()["input_shape"]
@@ -106,7 +107,7 @@ def _check_new(name, model, made, called):
     """Raise a ValueError if layers with variables, or variables, existed before the call."""
     made = {id(thing) for thing in made}
     # A layer that is called by another one need not be among its layers.
-    layers = [layer for layer in (*model._flatten_layers(), *called) if layer.variables]
+    layers = [layer for layer in (*all_layers(model), *called) if layer.variables]
     before = [layer.name for layer in layers if id(layer) not in made]
     before += [variable.path for variable in model.variables if id(variable) not in made]
     if before:
@@ -213,7 +214,7 @@ def make_model(keras, architecture, input_shape, n_classes, options):
                 f"{input_shape} (height, width, channels): {error}"
             ) from error
     _check_new(name, model, made, called)
-    _use_float32_where_images_get_narrow(keras, model)
-    _use_float32_from_last_weights(keras, getattr(model, "outputs", None) or [])
+    _float32_where_images_get_narrow(keras, model)
+    _float32_output(keras, getattr(model, "outputs", None) or [])
     _check_probabilities(keras, name, model(images, training=False), n_classes)
     return model

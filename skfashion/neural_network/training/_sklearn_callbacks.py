@@ -1,6 +1,6 @@
 """Epochs as tasks of scikit-learn's callbacks."""
 
-from ._keras import load_keras
+from skfashion.neural_network.runtime._keras import load_keras
 
 keras = load_keras()
 
@@ -14,7 +14,7 @@ class EpochTasks(keras.callbacks.Callback):
         Of the fit.
     estimator : KerasCNNClassifier
         To be fitted.
-    network : Network
+    network : TrainedNetwork
         To be trained.
     **data
         `X`, `y` and `metadata` as the callbacks get them.
@@ -26,7 +26,6 @@ class EpochTasks(keras.callbacks.Callback):
         self._estimator = estimator
         self._network = network
         self._data = data
-        self._epoch = None
 
     def on_epoch_begin(self, epoch, logs=None):
         """Begin a task."""

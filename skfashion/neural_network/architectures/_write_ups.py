@@ -4,9 +4,10 @@ from numbers import Real
 
 import numpy as np
 
-from ._checking import check_network
-from ._keras import load_keras
-from ._residual import residual
+from skfashion.neural_network.runtime._keras import load_keras
+
+from ._checks import check_network
+from ._resnet import residual
 
 
 def _rates(dropout, n_places):

@@ -2,8 +2,9 @@
 
 from numbers import Integral, Real
 
-from ._checking import check_network
-from ._keras import load_keras
+from skfashion.neural_network.runtime._keras import load_keras
+
+from ._checks import check_network
 
 
 def _check_options(depth, dropout):

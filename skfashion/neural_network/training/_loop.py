@@ -1,16 +1,49 @@
 """Training a compiled network on batches, until its epochs are done or somebody stops it."""
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import repeat
 
 import numpy as np
 
 from skfashion._callers import warn_user
+from skfashion.neural_network.runtime._interrupts import answer, is_one_of_many
+from skfashion.neural_network.runtime._keras import building, load_keras, running
+from skfashion.neural_network.runtime._models import forget_functions
 
 from ._batches import feed
-from ._interrupts import answer, is_one_of_many
-from ._keras import building, load_keras, running
+from ._checkpoint import Checkpoint
 from ._keras_callbacks import for_one_fit
+
+keras = load_keras()
+
+
+class BetweenSteps(keras.callbacks.Callback):
+    """Answer Ctrl-C, and tell of a model compiled anew; called after the user's callbacks."""
+
+    # At the beginning of steps, not their end, for which keras would wait for each one's losses.
+    def on_train_batch_begin(self, batch, logs=None):
+        """Go on only with the model as it was compiled."""
+        answer()
+        if self.model.train_function is None:
+            raise ValueError(
+                "A callback has compiled the network anew, but a training that is under way cannot "
+                "go on with another optimizer, loss or metrics. Have it set "
+                "self.model.optimizer.learning_rate instead, or call model_.compile between two "
+                "calls of fit with warm_start=True."
+            )
+
+    def on_test_batch_begin(self, batch, logs=None):
+        """Answer Ctrl-C."""
+        answer()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Answer Ctrl-C."""
+        answer()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Answer Ctrl-C."""
+        answer()
 
 
 def _build_compiled(model, batches, n_classes):
@@ -18,7 +51,8 @@ def _build_compiled(model, batches, n_classes):
 
     Left alone, it makes them when it first trains, of whatever type its settings name then.
     """
-    true = np.zeros((1, *batches.codes.shape[1:]), batches.codes.dtype)
+    codes = batches.samples.codes
+    true = np.zeros((1, *codes.shape[1:]), codes.dtype)
     with building(batches.dtype.name, seed=0):  # of no consequence: nothing is drawn
         predicted = np.full((1, n_classes), 1 / n_classes, batches.dtype)
         model.compute_loss(y=true, y_pred=predicted)
@@ -26,25 +60,27 @@ def _build_compiled(model, batches, n_classes):
         model.reset_metrics()
 
 
-def compile_network(model, optimizer, loss):
-    """Compile a network to be trained by weighted losses, or compile it anew."""
-    model.compile(optimizer, loss, weighted_metrics=["accuracy"])
+@dataclass(frozen=True)
+class TrainingResult:
+    """What came of a training.
+
+    Attributes
+    ----------
+    history : dict of lists
+        Of the epochs completed.
+    best_epoch : int or None
+        Counted from the first epoch ever; None without early stopping, or if no epoch was
+        completed.
+    n_steps : int
+        Number of steps of the optimizer, those before a checkpoint included.
+    """
+
+    history: dict
+    best_epoch: int | None
+    n_steps: int
 
 
-def train(
-    model,
-    training,
-    validation,
-    *,
-    n_classes,
-    done,
-    epochs,
-    patience,
-    callbacks,
-    tasks,
-    verbose,
-    path,
-):
+def train(model, training, validation, settings, *, epoch_tasks, path):
     """Train a network.
 
     Parameters
@@ -53,32 +89,16 @@ def train(
         Compiled; trained in place.
     training, validation : Batches or None
         The latter is evaluated after each epoch.
-    n_classes : int
-        Number of classes.
-    done : int
-        Number of epochs that the network was trained for before.
-    epochs : int
-        Number of epochs to train.
-    patience : int or None
-        Number of epochs without a better accuracy on `validation` after which training stops and
-        the best weights are put back; None for no such stop.
-    callbacks : list of keras.callbacks.Callback or callable, or None
-        The user's.
-    tasks : EpochTasks or None
+    settings : TrainingSettings
+        Of this training.
+    epoch_tasks : EpochTasks or None
         What tells scikit-learn's callbacks of each epoch.
-    verbose : int or bool
-        Whether to show a progress bar for each epoch.
     path : pathlib.Path or None
         File to go on from if it is there, written after each epoch, removed after the last.
 
     Returns
     -------
-    history : dict of lists
-        Of the epochs completed.
-    best_epoch : int or None
-        Counted from the first epoch ever; None without `patience`, or if no epoch was completed.
-    n_steps : int
-        Number of steps of the optimizer, those before a checkpoint included.
+    TrainingResult
 
     Raises
     ------
@@ -95,31 +115,28 @@ def train(
     UserWarning
         If training was interrupted otherwise, and is taken for finished.
     """
-    from ._between_steps import BetweenSteps
-    from ._checkpoint import Checkpoint
-    from ._engines import forget_functions
-
-    keras = load_keras()
+    epochs, verbose = settings.epochs, settings.parameters["verbose"]
     recorder = keras.callbacks.History()
-    callbacks = [*for_one_fit(callbacks), BetweenSteps(), recorder]
+    callbacks = [*for_one_fit(settings.parameters["callbacks"]), BetweenSteps(), recorder]
     best = None
-    if patience is not None:
+    if settings.patience is not None:
         best = keras.callbacks.EarlyStopping(
-            "val_accuracy", mode="max", patience=patience, restore_best_weights=True
+            "val_accuracy", mode="max", patience=settings.patience, restore_best_weights=True
         )
         callbacks.append(best)
-    if tasks is not None:
-        callbacks.append(tasks)
-    last, first = done + epochs, done
+    if epoch_tasks is not None:
+        callbacks.append(epoch_tasks)
+    before = settings.n_epochs_before
+    first, last = before, before + epochs
     steps_before = int(model.optimizer.iterations)
     checkpoint = None
     if path is not None:
         checkpoint = Checkpoint(path, recorder, best)
         callbacks.append(checkpoint)
         first += checkpoint.load(model, epochs)
-        if verbose and first > done:
-            print(f"Going on after {first - done} of {epochs} epochs, from {path}.")
-    _build_compiled(model, training, n_classes)
+        if verbose and first > before:
+            print(f"Going on after {first - before} of {epochs} epochs, from {path}.")
+    _build_compiled(model, training, settings.n_classes)
     with ExitStack() as feeds:
         dataset = feeds.enter_context(feed(training, range(first, last)))
         held_out = {}
@@ -177,4 +194,5 @@ def train(
             f"{losses[-3:]}. Lower learning_rate, or scale the pixels first (PixelScaler)."
         )
     best_epoch = best.best_epoch if best is not None and losses else None
-    return recorder.history, best_epoch, int(model.optimizer.iterations) - steps_before
+    n_steps = int(model.optimizer.iterations) - steps_before
+    return TrainingResult(recorder.history, best_epoch, n_steps)

@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 from contextlib import contextmanager
+from importlib import import_module
 from math import inf, prod
 
 import numpy as np
@@ -11,10 +12,11 @@ import numpy as np
 from ._keras import building, load_keras
 from ._trusted_classes import LITERALS, TRUSTED
 
+_OUR_MODULES = sorted({module for module, _ in TRUSTED if module.startswith("skfashion.")})
 _SPARE = 2**20  # numbers that layers may keep to themselves
 
 
-def describe(thing):
+def serialize(thing):
     """Return what keras makes a model, a layer, an optimizer or a loss from, as JSON.
 
     A function is returned as it is.
@@ -26,13 +28,13 @@ def describe(thing):
     return json.dumps(described)
 
 
-def revive(described, kind, weights=None):
+def deserialize(described, kind, weights=None):
     """Return a new object from its description, or the function that there was.
 
     Parameters
     ----------
     described : str or callable
-        As of `describe`.
+        As of `serialize`.
     kind : str
         Of the object: one of the names in `_kinds`.
     weights : list of ndarray or None, default=None
@@ -48,7 +50,8 @@ def revive(described, kind, weights=None):
     if not isinstance(described, str):
         return described
     keras = load_keras()
-    from . import _layers, _muon  # noqa: F401 (keras is told of their classes)
+    for module in _OUR_MODULES:  # which tell keras of their classes
+        import_module(module)
 
     try:
         described = json.loads(described)
@@ -83,7 +86,7 @@ class _NotTrustedError(ValueError):
 
 
 def check_can_be_made(described):
-    """Raise a ValueError if `revive` would refuse what is described, as of `describe`."""
+    """Raise a ValueError if `deserialize` would refuse what is described, as of `serialize`."""
     if isinstance(described, str):
         _check_trusted(json.loads(described))
 
@@ -142,7 +145,7 @@ def _few_variables(keras, weights):
         keras.Variable.__init__ = of_class
 
 
-def is_ours(described):
+def is_builtin(described):
     """Tell whether everything in a description, read from its JSON, is keras' own or ours."""
     return not any(_not_trusted(described))
 
@@ -166,7 +169,7 @@ def _names_of(described):
     return name, str(described.get("registered_name") or name)
 
 
-class Described:
+class Serialized:
     """A keras object among an estimator's parameters, as pickles have it.
 
     keras' own pickles of layers go through all that a layer refers to.
@@ -174,30 +177,30 @@ class Described:
     Parameters
     ----------
     json : str
-        As of `describe`.
+        As of `serialize`.
     """
 
     def __init__(self, json):
         self.json = json
 
 
-def pack(value):
+def pack_parameters(value):
     """Return a parameter to be pickled, with keras' own objects and ours described."""
     if "keras" not in sys.modules:  # then there are none of its objects, and no need to load it
         return value
     if _is_several(value):
-        return type(value)(map(pack, value))
+        return type(value)(map(pack_parameters, value))
     keras = load_keras()
     if not isinstance(value, _kinds(keras)["parameter"]):
         return value
-    described = describe(value)
-    return Described(described) if is_ours(json.loads(described)) else value
+    described = serialize(value)
+    return Serialized(described) if is_builtin(json.loads(described)) else value
 
 
-def _unpack(value):
+def _unpack_parameters(value):
     if _is_several(value):
-        return type(value)(map(_unpack, value))
-    return revive(value.json, "parameter") if isinstance(value, Described) else value
+        return type(value)(map(_unpack_parameters, value))
+    return deserialize(value.json, "parameter") if isinstance(value, Serialized) else value
 
 
 class MayBePacked:
@@ -218,9 +221,9 @@ class MayBePacked:
             value = vars(estimator)[self._name]
         except KeyError:
             raise AttributeError(self._name) from None
-        if any(isinstance(one, Described) for one in (value if _is_several(value) else [value])):
+        if any(isinstance(one, Serialized) for one in (value if _is_several(value) else [value])):
             with building("float32", seed=0):  # of no consequence: each fit sets the seeds
-                value = vars(estimator)[self._name] = _unpack(value)
+                value = vars(estimator)[self._name] = _unpack_parameters(value)
         return value
 
     def __set__(self, estimator, value):

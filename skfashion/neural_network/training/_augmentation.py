@@ -1,15 +1,13 @@
-"""What training images pass through, anew in each epoch, and what predictions average over."""
+"""What training images pass through, anew in each epoch."""
 
 import numpy as np
 from sklearn.base import clone
 
 from skfashion._pixel_scale import compare_range
+from skfashion.neural_network.runtime._keras import all_layers, building, load_keras
 from skfashion.preprocessing import RandomErasing
 
-from ._keras import building, load_keras
-
 _MAX_SEED = np.iinfo(np.int32).max
-_WAYS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 
 def _flip(images, random_state):
@@ -73,7 +71,7 @@ def _compare_ranges(augmenter, largest_pixel):
     if isinstance(augmenter, RandomErasing):
         compare_range("fill_range of RandomErasing", augmenter.fill_range, largest_pixel)
     if isinstance(augmenter, load_keras().layers.Layer):
-        for layer in augmenter._flatten_layers():
+        for layer in all_layers(augmenter):
             if hasattr(layer, "value_range"):
                 compare_range(
                     f"value_range of {type(layer).__name__}", layer.value_range, largest_pixel
@@ -136,35 +134,3 @@ class Augmentation:
         if not np.isfinite(augmented).all():
             raise ValueError("augmenter must make finite pixels, but made NaN or infinite ones.")
         return augmented
-
-
-def views(images, flips, shifts, pad=np.pad):
-    """Go through what predictions are averaged over.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, height, width, channels)
-        To be predicted.
-    flips : bool
-        Whether to go through the mirror images too.
-    shifts : int
-        Greatest number of pixels to move by, up, down, left and right.
-    pad : callable, default=numpy.pad
-        Or the same of another library, for images that are its tensors.
-
-    Yields
-    ------
-    ndarray of shape (n, height, width, channels)
-        The images themselves first.
-    """
-    height, width = images.shape[1:3]
-    padded = images
-    if shifts:  # else a copy for nothing, in every prediction
-        padded = pad(images, ((0, 0), (shifts, shifts), (shifts, shifts), (0, 0)))
-    ways = [(by * down, by * right) for by in range(1, shifts + 1) for down, right in _WAYS]
-    for down, right in [(0, 0), *ways]:
-        top, left = shifts - down, shifts - right
-        view = padded[:, top : top + height, left : left + width]
-        yield view
-        if flips:
-            yield view[:, :, ::-1]

@@ -3,7 +3,6 @@
 import gc
 from contextlib import contextmanager
 from math import ceil, prod
-from numbers import Integral
 
 import numpy as np
 
@@ -12,52 +11,14 @@ import numpy as np
 _PIXELS = 2**20
 
 
-def images_a_step(batch_size, n_images):
-    """Return the number of images in a batch, for the parameter `batch_size`."""
-    if batch_size == "auto":
-        return min(max(n_images // 32, 16), 256)
-    return batch_size
-
-
-def count_epochs(epochs, steps_an_epoch):
-    """Return the number of epochs, for the parameter `epochs`.
-
-    Parameters
-    ----------
-    epochs : int or tuple of int
-        That many, or ``(epochs, steps)`` at least.
-    steps_an_epoch : int
-        Number of batches.
-
-    Raises
-    ------
-    ValueError
-        If the tuple is not two integers above 0.
-    """
-    if isinstance(epochs, Integral):
-        return epochs
-    if len(epochs) != 2 or not all(isinstance(n, Integral) and n > 0 for n in epochs):
-        raise ValueError(
-            "epochs must be an integer above 0, or two of them, (epochs, steps), the least of "
-            f"both; got {epochs!r}."
-        )
-    least, steps = epochs
-    return max(least, ceil(steps / steps_an_epoch))
-
-
 class Batches:
     """Batches of some rows of an array, cast and reshaped a few at a time.
 
     Parameters
     ----------
-    rows : ndarray of shape (n, features)
-        Pixels of any real type; never copied as a whole.
-    codes : ndarray of shape (n,) or (n, n_classes)
-        Targets as the loss takes them.
-    weights : ndarray of shape (n,) or None
-        Sample weights; batches come with their proportions, at a mean of 1 over `subset`.
-    subset : ndarray of int
-        Which rows.
+    samples : Samples
+        Of pixels of any real type, never copied as a whole; codes as the loss takes them. Batches
+        come with the proportions of the weights, at a mean of 1 over those that take part.
     image_shape : tuple of int
         ``(height, width, channels)``.
     dtype : {"float32", "float64"}
@@ -68,7 +29,7 @@ class Batches:
         From images to images, given those of one batch or of several.
     seed : int or None
         What each epoch's order and augmentation come from, along with its number, so that training
-        can go on from any epoch; None keeps the order of `subset`.
+        can go on from any epoch; None keeps the order of the samples.
 
     Attributes
     ----------
@@ -76,39 +37,26 @@ class Batches:
         What `augment` raised, if anything.
     """
 
-    def __init__(
-        self,
-        rows,
-        codes,
-        weights,
-        subset,
-        *,
-        image_shape,
-        dtype,
-        batch_size,
-        augment=None,
-        seed=None,
-    ):
-        self.rows = rows
-        self.codes = codes
-        if weights is not None:
-            # Over all rows, not batch by batch: one that has light ones only stays light.
-            weights = (weights / weights[subset].mean()).astype(dtype)
-        self.weights = weights
-        self.subset = subset
+    def __init__(self, samples, *, image_shape, dtype, batch_size, augment=None, seed=None):
+        self.samples = samples
         self.image_shape = image_shape
         self.dtype = np.dtype(dtype)
         self.batch_size = batch_size
         self.augment = augment
         self.seed = seed
         self.error = None
+        self._targets = [samples.codes]
+        if samples.weights is not None:
+            # Over all rows, not batch by batch: one that has light ones only stays light.
+            mean = samples.weights[samples.indices].mean()
+            self._targets.append((samples.weights / mean).astype(dtype))
 
     def __len__(self):
-        return ceil(len(self.subset) / self.batch_size)
+        return ceil(len(self.samples) / self.batch_size)
 
     def epoch(self, number):
         """Go through the batches of one epoch."""
-        order = self.subset
+        order = self.samples.indices
         if self.seed is not None:
             drawing = np.random.RandomState([self.seed, number])
             order = drawing.permutation(order)
@@ -120,7 +68,9 @@ class Batches:
             yield from self._several(order[start : start + step])
 
     def _several(self, part):
-        images = self.rows[part].reshape(-1, *self.image_shape).astype(self.dtype, copy=False)
+        images = (
+            self.samples.rows[part].reshape(-1, *self.image_shape).astype(self.dtype, copy=False)
+        )
         if self.augment is not None:
             try:
                 images = self.augment(images)
@@ -129,10 +79,7 @@ class Batches:
                 raise
         for start in range(0, len(part), self.batch_size):
             batch = slice(start, start + self.batch_size)
-            yield images[batch], *(values[part[batch]] for values in self._targets())
-
-    def _targets(self):
-        return [self.codes] if self.weights is None else [self.codes, self.weights]
+            yield images[batch], *(values[part[batch]] for values in self._targets)
 
     def signature(self):
         """Return the types and shapes of a batch, as TensorFlow has them."""
@@ -140,7 +87,7 @@ class Batches:
 
         return (
             tf.TensorSpec((None, *self.image_shape), self.dtype),
-            *(tf.TensorSpec((None, *values.shape[1:]), values.dtype) for values in self._targets()),
+            *(tf.TensorSpec((None, *values.shape[1:]), values.dtype) for values in self._targets),
         )
 
 
@@ -173,7 +120,7 @@ class _Feed:
             yield from batches.epoch(number)
 
 
-_idle = {}
+_idle_feeds = {}
 _failed = []  # what tells that a training ended in an error since the last one began
 
 
@@ -198,7 +145,7 @@ def feed(batches, epochs):
         gc.collect()
         _failed.clear()
     signature = batches.signature()
-    idle = _idle.setdefault(signature, [])
+    idle = _idle_feeds.setdefault(signature, [])
     try:
         one = idle.pop()
     except IndexError:

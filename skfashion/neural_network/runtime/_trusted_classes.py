@@ -110,8 +110,9 @@ _NAMES = {
         TakeAlongAxis Tan Tanh Tensordot Tile Trace Transpose Trapezoid Tril Triu TrueDivide Trunc
         Unique UnravelIndex Vander Var Vdot View Vsplit Vstack Where ZerosLike
     """,
-    "skfashion.neural_network._layers": "BatchNormalization",
-    "skfashion.neural_network._muon": "ConvMuon",
+    "skfashion.neural_network.architectures._layers": "BatchNormalization",
+    "skfashion.neural_network.training._muon": "ConvMuon",
+    "skfashion.neural_network.training._schedules": "WarmupCosine",
 }
 TRUSTED = {(module, name) for module, names in _NAMES.items() for name in names.split()}
 # Values, as keras writes them.

@@ -7,27 +7,26 @@ from numbers import Integral
 
 import numpy as np
 
-from ._described import check_can_be_made, describe, revive
-from ._engines import (
-    Engine,
-    assign,
+from ._interrupts import held_back
+from ._keras import building, check_process
+from ._model_pool import (
+    PooledModel,
     give_back,
     has_idle,
+    is_our_schedule,
     key_of,
     shared_on_error,
     take,
     traced_anew_if_interrupted,
-    values,
 )
-from ._interrupts import held_back
-from ._keras import building, check_process
+from ._models import assign, compile_network, values
 from ._precision import PRECISIONS
-from ._training import compile_network
+from ._serialization import check_can_be_made, deserialize, serialize
 
 _STATE = (
     "_image_shape",
     "_n_classes",
-    "_precision",
+    "precision",
     "_model",
     "_loss",
     "_optimizer",
@@ -36,17 +35,21 @@ _STATE = (
 )
 
 
-class Network:
-    """A network that runs on a compiled model, which it shares with others alike.
+class TrainedNetwork:
+    """A network and its optimizer, in one of two modes.
 
-    From the time on that somebody asked for its model, it has one of its own; and so it has from
-    the beginning where keras cannot tell whether others are alike, as layers, loss or optimizer
-    are the user's.
+    With arrays only: it runs on a compiled model of the pool, which takes its weights and the
+    state of its optimizer for as long as it runs.
+
+    Live: it holds a model of its own. It is live from the time on that somebody asked for the
+    model (`detach`) or a callback has changed more of it than weights; and so it is from the
+    beginning where layers, loss or optimizer are the user's, as keras cannot tell then which
+    networks can run on the same model.
 
     Parameters
     ----------
-    wrapper : scikeras.wrappers.KerasClassifier
-        Holds the new model, compiled.
+    model : keras.Model
+        New, compiled.
     image_shape : tuple of int
         ``(height, width, channels)``.
     n_classes : int
@@ -56,63 +59,77 @@ class Network:
     """
 
     @held_back()
-    def __init__(self, wrapper, *, image_shape, n_classes, precision):
-        model = wrapper.model_
+    def __init__(self, model, *, image_shape, n_classes, precision):
         self._image_shape = image_shape
         self._n_classes = n_classes
-        self._precision = precision
-        self._loss = describe(model.loss)
-        self._optimizer = describe(model.optimizer)
+        self.precision = precision
+        self._loss = serialize(model.loss)
+        self._optimizer = serialize(model.optimizer)
         try:
-            self._model = describe(model)
+            self._model = serialize(model)
         except (NotImplementedError, TypeError, ValueError):
             self._model = None  # what is wrong is said when it must be described: to be pickled
         self._weights = self._state = None
-        self._begin(wrapper)
-        if self._key is not None:
-            self._weights, self._own = values(model), None
-            if not has_idle(self._key):
-                give_back(self._key, Engine(model))
+        self._begin()
+        if self._key is None:
+            self._hold(model)
+            return
+        self._weights = values(model)
+        if not has_idle(self._key):
+            give_back(self._key, PooledModel(model))
 
-    def _begin(self, own):
+    def _begin(self):
         self._lock = threading.Lock()
-        self._own = own
+        self._live = None  # what holds the model, once there is one
         self._contents = object()  # another one whenever the weights change
-        self._key = key_of(self._model, self._loss, self._optimizer)
+        self._key = key_of(self._model, self._loss, self._optimizer)  # of models in the pool
 
     @property
     def is_average(self):
         """Whether the optimizer leaves averages over its steps as weights."""
         return json.loads(self._optimizer)["config"]["use_ema"]
 
-    @held_back()
-    def wrapper(self):
-        """Return the scikeras classifier that holds the model, its own from now on."""
-        with self._lock:
-            return self._get_own()
+    @property
+    def is_scheduled(self):
+        """Whether the optimizer is at the end of a schedule that was made for one fit."""
+        return is_our_schedule(json.loads(self._optimizer)["config"]["learning_rate"])
 
-    def _get_own(self):
-        if self._own is None:
+    @held_back()
+    def detach(self):
+        """Return the scikeras classifier that holds the model, which is live from now on."""
+        with self._lock:
+            return self._detach()
+
+    def _detach(self):
+        if self._live is None:
             model = self._make(self._optimizer)
             assign(model, self._weights)
             if self._state is not None:
                 model.optimizer.build(model.trainable_variables)
                 assign(model.optimizer, self._state)
-            self._own = self._hold(model)
-            self._weights = self._state = self._key = None
-        return self._own
+            self._hold(model)
+        return self._live
+
+    def _hold(self, model):
+        from ._scikeras import wrap_model  # which loads keras
+
+        self._live = wrap_model(model, self._image_shape, self._n_classes)
+        self._weights = self._state = self._key = None
 
     def _make(self, optimizer):
-        with building(self._precision, seed=0):  # of no consequence: weights are put in
-            model = revive(self._model, "model", self._weights)
-            loss, optimizer = revive(self._loss, "loss"), revive(optimizer, "optimizer")
+        with building(self.precision, seed=0):  # of no consequence: weights are put in
+            model = deserialize(self._model, "model", self._weights)
+            loss, optimizer = deserialize(self._loss, "loss"), deserialize(optimizer, "optimizer")
             compile_network(model, optimizer, loss)
         return model
 
-    def _hold(self, model):
-        from ._scikeras import hold  # which loads keras
-
-        return hold(model, self._image_shape, self._n_classes)
+    def _borrow(self, key, optimizer):
+        pooled = take(key, self._contents) or PooledModel(self._make(optimizer))
+        if pooled.holds is not self._contents:
+            pooled.holds = None
+            assign(pooled.model, self._weights)
+            pooled.holds = self._contents
+        return pooled
 
     @contextmanager
     def predicting(self):
@@ -120,22 +137,14 @@ class Network:
         check_process()
         with held_back() as held, self._lock:
             if self._key is None:
-                with traced_anew_if_interrupted(self._get_own().model_, held) as model:
+                with traced_anew_if_interrupted(self._detach().model_, held) as model:
                     yield model
                 return
-            engine = self._borrow(self._key, self._optimizer)
-            with shared_on_error(self._key, engine, held) as model:
+            pooled = self._borrow(self._key, self._optimizer)
+            with shared_on_error(self._key, pooled, held) as model:
                 yield model
             if not held.has_cut_in:
-                give_back(self._key, engine)
-
-    def _borrow(self, key, optimizer):
-        engine = take(key, self._contents) or Engine(self._make(optimizer))
-        if engine.holds is not self._contents:
-            engine.holds = None
-            assign(engine.model, self._weights)
-            engine.holds = self._contents
-        return engine
+                give_back(self._key, pooled)
 
     @contextmanager
     def training(self, optimizer, to_others=False):
@@ -150,46 +159,51 @@ class Network:
         """
         check_process()
         with held_back() as held, self._lock:
-            described = self._optimizer if optimizer is None else describe(optimizer)
+            described = self._optimizer if optimizer is None else serialize(optimizer)
             key = None if self._key is None else key_of(self._model, self._loss, described)
             if key is None:
-                with (
-                    traced_anew_if_interrupted(self._get_own().model_, held) as model,
-                    self._put_back_on_error(model),
-                ):
-                    if optimizer is not None:
-                        self._compile(model, optimizer)
-                    yield model
-                self._optimizer = described
-                return
-            engine = self._borrow(key, described)
-            engine.load_optimizer(
-                self._state if optimizer is None else None,
-                json.loads(described)["config"]["learning_rate"],
-            )
-            engine.holds = None
-            before = _identity(engine.model) if to_others else None
-
-            def is_alike():
-                return not to_others or _identity(engine.model) == before
-
-            with shared_on_error(key, engine, held, is_alike) as model:
+                lent = self._training_live(held, optimizer)
+            else:
+                state = self._state if optimizer is None else None
+                lent = self._training_shared(held, key, described, state, to_others)
+            with lent as model:
                 yield model
             self._optimizer = described
-            if not is_alike():
-                engine.release()
-                self._own = self._hold(model)
-                self._weights = self._state = self._key = None
-                return
-            self._weights, self._state = values(model), values(model.optimizer)
-            self._key = key
-            engine.holds = self._contents = object()
-            if not held.has_cut_in and model.train_function is not None:
-                give_back(key, engine)
 
-    def described(self, optimizer):
+    @contextmanager
+    def _training_live(self, held, optimizer):
+        with (
+            traced_anew_if_interrupted(self._detach().model_, held) as model,
+            self._put_back_on_error(model),
+        ):
+            if optimizer is not None:
+                self._compile(model, optimizer)
+            yield model
+
+    @contextmanager
+    def _training_shared(self, held, key, optimizer, state, to_others):
+        pooled = self._borrow(key, optimizer)
+        pooled.load_optimizer(state, json.loads(optimizer)["config"]["learning_rate"])
+        pooled.holds = None
+        before = _identity(pooled.model) if to_others else None
+
+        def is_alike():
+            return not to_others or _identity(pooled.model) == before
+
+        with shared_on_error(key, pooled, held, is_alike) as model:
+            yield model
+        if not is_alike():
+            self._hold(model)
+            return
+        self._weights, self._state = values(model), values(model.optimizer)
+        self._key = key
+        pooled.holds = self._contents = object()
+        if not held.has_cut_in and model.train_function is not None:
+            give_back(key, pooled)
+
+    def serialized(self, optimizer):
         """Return all that a training with `optimizer`, as in `training`, begins from."""
-        return self._whole_state(), None if optimizer is None else describe(optimizer)
+        return self._whole_state(), None if optimizer is None else serialize(optimizer)
 
     def model_and_weights(self):
         """Return the description of the model, and the values of all of its variables."""
@@ -201,7 +215,7 @@ class Network:
         state = {name: getattr(self, name) for name in _STATE}
         before = values(model)
         model.optimizer.finalize_variable_values(model.trainable_variables)
-        state.update(_model=self._model or describe(model), _weights=values(model), _state=None)
+        state.update(_model=self._model or serialize(model), _weights=values(model), _state=None)
         assign(model, before)
         copy = object.__new__(type(self))
         copy.__setstate__(state)
@@ -209,15 +223,15 @@ class Network:
 
     def forget_optimizer(self):
         """Have the next training begin with a new optimizer."""
-        if self._own is None:
+        if self._live is None:
             self._state = None
             return
-        with building(self._precision, seed=0):  # of no consequence: nothing is drawn
-            optimizer = revive(self._optimizer, "optimizer")
-        self._compile(self._own.model_, optimizer)
+        with building(self.precision, seed=0):  # of no consequence: nothing is drawn
+            optimizer = deserialize(self._optimizer, "optimizer")
+        self._compile(self._live.model_, optimizer)
 
     def _compile(self, model, optimizer):
-        with building(self._precision, seed=0):  # of no consequence: nothing is drawn
+        with building(self.precision, seed=0):  # of no consequence: nothing is drawn
             compile_network(model, optimizer, model.loss)
 
     @contextmanager
@@ -244,11 +258,11 @@ class Network:
     def _whole_state(self):
         with self._lock:
             state = {name: getattr(self, name) for name in _STATE}
-            if self._own is not None:
-                model = self._own.model_
+            if self._live is not None:
+                model = self._live.model_
                 optimizer = model.optimizer
-                state["_model"] = _described(model)
-                state["_optimizer"] = describe(optimizer)
+                state["_model"] = _serialize_or_explain(model)
+                state["_optimizer"] = serialize(optimizer)
                 state["_weights"] = values(model)
                 state["_state"] = values(optimizer) if int(optimizer.iterations) else None
         return state
@@ -266,7 +280,7 @@ class Network:
                     f"skfashion. Its {name} is {str(value)[:100]!r}."
                 )
         vars(self).update(state)
-        self._begin(None)
+        self._begin()
 
 
 def _is_whole(name, value):
@@ -275,7 +289,7 @@ def _is_whole(name, value):
         return isinstance(value, tuple) and len(value) == 3 and all(map(_is_count, value))
     if name == "_n_classes":
         return _is_count(value)
-    if name == "_precision":
+    if name == "precision":
         return value in PRECISIONS
     if name in ("_weights", "_state"):
         is_list = isinstance(value, list) and all(_is_numbers(array) for array in value)
@@ -299,9 +313,9 @@ def _is_numbers(array):
     return isinstance(array, np.ndarray) and array.dtype.kind in "fiub"
 
 
-def _described(model):
+def _serialize_or_explain(model):
     try:
-        return describe(model)
+        return serialize(model)
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ValueError(
             f"keras cannot describe the network {model.name!r}, a {type(model).__name__}, so that "
@@ -314,4 +328,4 @@ def _described(model):
 def _identity(model):
     """Return what tells whether a callback has changed more of a model than its weights."""
     # Of its layers, as a model's own description comes with its optimizer's.
-    return [describe(layer) for layer in model.layers], id(model.optimizer), id(model.loss)
+    return [serialize(layer) for layer in model.layers], id(model.optimizer), id(model.loss)

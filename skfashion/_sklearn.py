@@ -1,8 +1,24 @@
-"""scikit-learn's callbacks, which it has since 1.9."""
+"""The one door to what scikit-learn does not promise to keep.
+
+That is: its private parts, which ruff bars elsewhere, and callbacks, which it has since 1.9.
+"""
 
 from functools import wraps
 
-__all__ = ["CallbackSupportMixin", "as_one_task", "begin_fit", "with_callbacks"]
+from sklearn.base import _fit_context as fit_context
+from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    Options,
+    StrOptions,
+    validate_parameter_constraints,
+    validate_params,
+)
+from sklearn.utils._set_output import _get_output_config as get_output_config
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _num_samples as num_samples
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks

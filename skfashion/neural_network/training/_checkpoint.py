@@ -8,10 +8,10 @@ import numpy as np
 from skfashion import __version__
 from skfashion._callers import warn_user
 from skfashion._files import NotRegularError, open_regular, remove_unfinished, replacing
+from skfashion.neural_network.runtime._keras import load_keras
+from skfashion.neural_network.runtime._models import assign, values
 
-from ._engines import assign, values
 from ._fingerprint import fingerprint
-from ._keras import load_keras
 
 keras = load_keras()
 

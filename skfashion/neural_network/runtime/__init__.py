@@ -1,0 +1,1 @@
+"""What runs a trained network: keras, compiled models and their arrays, pickles and exports."""

@@ -1,0 +1,1 @@
+"""How a network is trained: samples, batches, losses, optimizers, the loop and its checkpoints."""
