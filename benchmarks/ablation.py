@@ -37,10 +37,10 @@ def without():
             "weight_decay": 0.05,
         },
         "cosine schedule: a constant rate": {"learning_rate_schedule": "constant"},
-        "warm-up": {"warmup": 0.0},
+        "warm-up": {"warmup_fraction": 0.0},
         "label smoothing": {"label_smoothing": 0.0},
-        "flips": {"flips": False},
-        "residual blocks": {"depth": 0},
+        "horizontal_flip": {"horizontal_flip": False},
+        "residual blocks": {"blocks_per_stage": 0},
         "batch normalization (and SGD, rate 0.02)": {
             "batch_normalization": False,
             "optimizer": sgd,
@@ -51,7 +51,7 @@ def without():
         "on: random erasing, 0.25": {"random_erasing": 0.25},
         "on: moves by a pixel": {"augmenter": translation},
         "on: dropout, 0.2": {"dropout": 0.2},
-        "on: a second residual block in both later stages": {"depth": 2},
+        "on: a second residual block in both later stages": {"blocks_per_stage": 2},
     }
 
 
@@ -83,7 +83,7 @@ def main():
                 pipeline.set_params(cnn__flips=False)
                 figures[-1].append(_scores(pipeline, X_held_out, y_held_out, scores[2]))
         for name, values in zip(
-            (what, "flips in prediction"), zip(*figures, strict=True), strict=False
+            (what, "horizontal_flip in prediction"), zip(*figures, strict=True), strict=False
         ):
             whole = whole or np.mean(values, axis=0)[0]
             rows.append(_row(name, values, whole))

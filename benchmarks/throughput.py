@@ -14,7 +14,7 @@ from _report import COLUMNS, arguments, compare, header, in_turns, seconds, tabl
 
 from skfashion import make_cnn_pipeline
 from skfashion.datasets import fetch_fashion_mnist
-from skfashion.neural_network import residual
+from skfashion.neural_network import small_resnet
 from skfashion.neural_network._presets import PRESETS
 from skfashion.neural_network.architectures._write_ups import ARCHITECTURES
 from skfashion.neural_network.runtime._keras import load_keras
@@ -31,8 +31,8 @@ def train_plain(X, y, epochs):
         return type(layer).from_config(config)
 
     preset = PRESETS["balanced"]
-    options = {name: preset[name] for name in ("filters", "depth") if name in preset}
-    model = keras.models.clone_model(residual((28, 28, 1), 10, **options), clone_function=plain)
+    options = {name: preset[name] for name in ("filters", "blocks_per_stage") if name in preset}
+    model = keras.models.clone_model(small_resnet((28, 28, 1), 10, **options), clone_function=plain)
     assert all(type(layer).__module__.startswith("keras.") for layer in model.layers)
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy")
     images = (X.astype("float32") / 255).reshape(-1, 28, 28, 1)
@@ -69,8 +69,8 @@ def main():
         fit = partial(train_ours, X, y, epochs=1, **settings)
         took = in_turns(
             {
-                "without": seconds(partial(fit, augmenter=None, flips=False)),
-                "with": seconds(partial(fit, random_erasing=0.5, flips=True)),
+                "without": seconds(partial(fit, augmenter=None, horizontal_flip=False)),
+                "with": seconds(partial(fit, random_erasing=0.5, horizontal_flip=True)),
             },
             1 if trial else 5,
             warm_ups=0,

@@ -48,8 +48,8 @@ def train_d(X, y, seed, epochs):
         n_iter_no_change=epochs,
         random_state=seed,
     )
-    held_out = pipeline[:-1].fit_transform(X_held_out), y_held_out
-    return pipeline.fit(X, y, cnn__validation_data=held_out)
+    X_val = pipeline[:-1].fit_transform(X_held_out)
+    return pipeline.fit(X, y, cnn__X_val=X_val, cnn__y_val=y_held_out)
 
 
 SYSTEMS = {  # training; seeds; published; accuracy to reach, and loss

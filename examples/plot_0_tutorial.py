@@ -51,7 +51,14 @@ print(f"Accuracy on {len(X_test):,} test images: {pipeline.score(X_test, y_test)
 from skfashion.inspection import ConfusedPairsDisplay, PredictionGridDisplay
 
 _ = PredictionGridDisplay.from_estimator(
-    pipeline, X_test, y_test, target_names=names, only="errors", n_rows=3, n_cols=3, bars=True
+    pipeline,
+    X_test,
+    y_test,
+    target_names=names,
+    errors_only=True,
+    n_rows=3,
+    n_cols=3,
+    show_proba=True,
 )
 
 # %%

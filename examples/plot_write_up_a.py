@@ -35,13 +35,13 @@ X_test, y_test, names = test.data[:2_000], test.target[:2_000], test.target_name
 
 # %%
 # The write-up leaves epochs, batches and the optimizer open; here they are few epochs of Adam.
-# ``validation_data`` goes to the classifier as it is, so it passes through the steps before first.
+# The classifier takes the validation images as they are, so the first steps transform them here.
 
 pipeline = make_cnn_pipeline(
     architecture="three_conv_dropout", epochs=12, batch_size=64, random_state=0
 )
-held_out = pipeline[:-1].fit_transform(X_held_out), y_held_out
-pipeline.fit(X, y, cnn__validation_data=held_out)
+X_val = pipeline[:-1].fit_transform(X_held_out)
+pipeline.fit(X, y, cnn__X_val=X_val, cnn__y_val=y_held_out)
 _ = TrainingHistoryDisplay.from_estimator(pipeline)
 
 # %%
@@ -57,5 +57,5 @@ _ = ConfusionMatrixDisplay.from_estimator(
 
 # %%
 _ = PredictionGridDisplay.from_estimator(
-    pipeline, X_test, y_test, target_names=names, only="errors", n_rows=3, n_cols=6
+    pipeline, X_test, y_test, target_names=names, errors_only=True, n_rows=3, n_cols=6
 )

@@ -58,7 +58,7 @@ print(f"Network, trained on {len(X):,} images: {pipeline.score(X_test, y_test):.
 # probabilities of all classes beside.
 
 _ = PredictionGridDisplay.from_estimator(
-    pipeline, X_test, y_test, target_names=names, n_rows=4, n_cols=3, bars=True
+    pipeline, X_test, y_test, target_names=names, n_rows=4, n_cols=3, show_proba=True
 )
 
 # %%

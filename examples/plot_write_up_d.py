@@ -67,8 +67,8 @@ pipeline = make_cnn_pipeline(
     n_iter_no_change=20,
     random_state=0,
 )
-held_out = pipeline[:-1].fit_transform(X_held_out), y_held_out
-pipeline.fit(X, y, cnn__validation_data=held_out)
+X_val = pipeline[:-1].fit_transform(X_held_out)
+pipeline.fit(X, y, cnn__X_val=X_val, cnn__y_val=y_held_out)
 _ = TrainingHistoryDisplay.from_estimator(pipeline)
 
 # %%

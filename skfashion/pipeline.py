@@ -75,7 +75,7 @@ def make_cnn_pipeline(
 
     architecture : str, callable or None, default=None
         A network of one's own choice, as in :class:`~skfashion.neural_network.KerasCNNClassifier`.
-        None: that of the preset, "residual", which takes images of any size.
+        None: that of the preset, "small_resnet", which takes images of any size.
 
     random_erasing : float or None, default=None
         Probability, in [0, 1], that a training image has a rectangle erased, anew in each epoch
@@ -174,23 +174,23 @@ def make_knn_pipeline(*, from_files=False, memory=None, **knn_parameters):
     Returns
     -------
     sklearn.pipeline.Pipeline
-        With the steps "scaler", "root" and "knn", after "loader" with `from_files`, so that a
+        With the steps "scaler", "sqrt" and "knn", after "loader" with `from_files`, so that a
         search sets ``knn__n_neighbors`` and the like. Pixels are expected from 0 to 255; for those
         in [0, 1], set ``scaler__pixel_range=(0, 1)``.
 
     Notes
     -----
-    "root" takes the square root of each pixel, so that large pixels count for less (as in the
+    "sqrt" takes the square root of each pixel, so that large pixels count for less (as in the
     Hellinger distance; Arandjelovic and Zisserman, "Three things everyone should know to improve
     object retrieval", CVPR 2012). On Fashion-MNIST that is worth about one percent of accuracy;
-    ``root="passthrough"`` leaves it out.
+    ``sqrt="passthrough"`` leaves it out.
 
     Examples
     --------
     >>> from skfashion import make_knn_pipeline
     >>> pipeline = make_knn_pipeline(n_neighbors=4, weights="distance")
     >>> list(pipeline.named_steps)
-    ['scaler', 'root', 'knn']
+    ['scaler', 'sqrt', 'knn']
     >>> pipeline.set_params(knn__metric="cosine")["knn"]
     VectorizedKNNClassifier(metric='cosine', n_neighbors=4, weights='distance')
     """
@@ -198,7 +198,7 @@ def make_knn_pipeline(*, from_files=False, memory=None, **knn_parameters):
         [
             *_loader(from_files),
             ("scaler", PixelScaler()),
-            ("root", FunctionTransformer(np.sqrt, feature_names_out="one-to-one")),
+            ("sqrt", FunctionTransformer(np.sqrt, feature_names_out="one-to-one")),
             ("knn", VectorizedKNNClassifier(**knn_parameters)),
         ],
         memory=_memory(memory, from_files),

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skfashion import KerasCNNClassifier
-from skfashion.neural_network import residual
+from skfashion.neural_network import small_resnet
 from skfashion.neural_network.architectures._write_ups import ARCHITECTURES
 
 # The networks of the write-ups, with the side of the smallest images that they take.
@@ -69,7 +69,7 @@ def test_an_image_too_small_names_the_smallest_that_works(name):
 
 
 def test_residual_networks():
-    model = residual((28, 28, 1), 10)
+    model = small_resnet((28, 28, 1), 10)
     kernels = [layer.kernel.shape for layer in model.layers if hasattr(layer, "kernel")]
     assert [tuple(shape) for shape in kernels] == [
         (3, 3, 1, 16),
@@ -86,16 +86,18 @@ def test_residual_networks():
     sizes = [layer.output.shape[1] for layer in model.layers if type(layer).__name__ == "Conv2D"]
     assert sizes == [28, 28, 28, 14, 14, 14, 7, 7, 7]
     assert layers_of(model).count("BatchNormalization") == 9
-    deeper = residual((28, 28, 3), 4, filters=(4, 5), depth=3, dropout=0.5)
+    deeper = small_resnet((28, 28, 3), 4, filters=(4, 5), blocks_per_stage=3, dropout=0.5)
     assert layers_of(deeper).count("Conv2D") == 2 + 2 * (1 + 3)
     assert layers_of(deeper).count("Add") == 1 + 3
     assert layers_of(deeper).count("Dropout") == 1
-    assert residual((28, 28, 1), 10, depth=0).count_params() < model.count_params()
+    assert small_resnet((28, 28, 1), 10, blocks_per_stage=0).count_params() < model.count_params()
 
 
 def test_without_normalization_residual_blocks_begin_as_identities():
-    shallow = residual((8, 8, 1), 3, filters=(4, 4), depth=0, batch_normalization=False)
-    deep = residual((8, 8, 1), 3, filters=(4, 4), depth=2, batch_normalization=False)
+    shallow = small_resnet(
+        (8, 8, 1), 3, filters=(4, 4), blocks_per_stage=0, batch_normalization=False
+    )
+    deep = small_resnet((8, 8, 1), 3, filters=(4, 4), blocks_per_stage=2, batch_normalization=False)
     assert layers_of(deep).count("BatchNormalization") == 0
     first, *blocks, last = (layer for layer in deep.layers if layer.weights)
     second = blocks[2]  # after a block of two convolutions
@@ -141,7 +143,7 @@ def test_the_fused_normalization_is_that_of_keras(precision):
 def test_conv_muon_orthogonalizes_kernels_and_keeps_their_norm():
     from skfashion.neural_network.training._muon import ConvMuon
 
-    model = residual((8, 8, 1), 3, filters=(4, 8), depth=0)
+    model = small_resnet((8, 8, 1), 3, filters=(4, 8), blocks_per_stage=0)
     kernel, dense = model.layers[4].kernel, model.layers[-1].kernel
     optimizer = ConvMuon(0.1, momentum=0.5)
     optimizer.build([kernel, dense])
@@ -185,14 +187,17 @@ def test_bad_options_are_named(options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"depth": -1}, "depth must be an integer of at least 0, got -1"),
-        ({"depth": (1, 2)}, r"depth must be an integer of at least 0, got \(1, 2\)"),
+        ({"blocks_per_stage": -1}, "blocks_per_stage must be an integer of at least 0, got -1"),
+        (
+            {"blocks_per_stage": (1, 2)},
+            r"blocks_per_stage must be an integer of at least 0, got \(1, 2\)",
+        ),
         ({"dropout": (0.1, 0.1)}, "dropout must be one rate"),
     ],
 )
 def test_bad_options_of_residual_networks_are_named(options, message):
     with pytest.raises(ValueError, match=message):
-        residual((28, 28, 1), 10, **options)
+        small_resnet((28, 28, 1), 10, **options)
 
 
 @pytest.mark.parametrize(

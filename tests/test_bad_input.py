@@ -108,7 +108,7 @@ def test_fit_refuses_and_changes_nothing(case, in_pipeline):
         ({"random_state": "seed"}, "'random_state' parameter"),
         (
             {"early_stopping": True, "validation_fraction": 0.01},
-            "validation_fraction=0.01 of 24 samples.*test_size = 1 .*pass validation_data",
+            "validation_fraction=0.01 of 24 samples.*test_size = 1 .*pass X_val",
         ),
     ],
 )
@@ -129,21 +129,26 @@ def test_an_image_too_small_for_the_architecture():
 
 
 @pytest.mark.parametrize(
-    ("validation_data", "message"),
+    ("validation_set", "message"),
     [
-        (pixels(), "must be a tuple .* got a ndarray"),
-        ((pixels(),), "must be a tuple .* got a tuple of 1"),
-        ((with_value(np.nan), LABELS), "validation_data cannot be used: .*NaN"),
+        ((pixels(),), "needs both X_val and y_val; y_val is missing"),
+        ((None, LABELS), "needs both X_val and y_val; X_val is missing"),
+        ((None, None, np.ones(24)), "needs both X_val and y_val; X_val is missing"),
+        ((with_value(np.nan), LABELS), "is invalid: .*NaN"),
         ((pixels(), LABELS + 7), r"among the classes \[0, 1, 2\], got \[7, 8, 9\]"),
         ((pixels(side=5), LABELS), "X has 25 features, but .* expecting 400"),
         ((pixels(), LABELS[:3]), "inconsistent numbers of samples"),
         ((pixels(), LABELS, -np.ones(24)), "Negative values"),
     ],
 )
-def test_bad_validation_data(validation_data, message):
+def test_bad_validation_sets(validation_set, message):
     cnn = KerasCNNClassifier(**SMALL)
     with pytest.raises((ValueError, TypeError), match=message):
-        cnn.fit(pixels(), LABELS, validation_data=validation_data)
+        cnn.fit(
+            pixels(),
+            LABELS,
+            **dict(zip(("X_val", "y_val", "sample_weight_val"), validation_set, strict=False)),
+        )
     assert vars(cnn) == cnn.get_params()
 
 
@@ -256,8 +261,8 @@ def test_pixels_beyond_single_precision_are_refused():
             method(beyond)
     with pytest.raises(ValueError, match=message):
         cnn.partial_fit(beyond, LABELS)
-    with pytest.raises(ValueError, match=f"validation_data cannot be used: {message}"):
-        cnn.fit(X, LABELS, validation_data=(beyond, LABELS))
+    with pytest.raises(ValueError, match=f"is invalid: {message}"):
+        cnn.fit(X, LABELS, X_val=beyond, y_val=LABELS)
     with pytest.raises(ValueError, match=message):
         cnn.set_params(precision="float32").fit(beyond, LABELS)
     assert_array_equal(cnn.predict_proba(X), expected)
@@ -282,5 +287,5 @@ def test_a_prediction_is_a_number_or_an_error():
     cnn = KerasCNNClassifier(one_dense_layer, epochs=1, precision="float32").fit(X, LABELS)
     X[3] = np.finfo(np.float32).max  # whose sum is too large
     for method in (cnn.predict, cnn.predict_proba):
-        with pytest.raises(ValueError, match=r"not finite: scale X.* pixels go up to 3.4e\+38"):
+        with pytest.raises(ValueError, match=r"not finite. Scale X.* pixels go up to 3.4e\+38"):
             method(X)

@@ -94,8 +94,8 @@ class PropagatedRecorder(Recorder):
 def test_every_step_of_a_pipeline_takes_callbacks(clothes, pipeline):
     recorder = PropagatedRecorder()
     pipeline = clone(pipeline)
-    if "root" in pipeline.named_steps:
-        pipeline.set_params(root="passthrough")  # which is scikit-learn's, and takes none
+    if "sqrt" in pipeline.named_steps:
+        pipeline.set_params(sqrt="passthrough")  # which is scikit-learn's, and takes none
     pipeline.set_callbacks(recorder).fit(*clothes)
     n_steps = sum(step != "passthrough" for step in pipeline.named_steps.values())
     assert sum(task.endswith("ends") for task in recorder.tasks) >= n_steps + 1

@@ -66,10 +66,10 @@ def interrupted_after(n_files):
     "settings",
     [
         {},
-        {"optimizer": "conv_muon", "architecture": "residual", "filters": (8,), "epochs": 4},
+        {"optimizer": "conv_muon", "architecture": "small_resnet", "filters": (8,), "epochs": 4},
         {"learning_rate_schedule": "cosine", "ema_momentum": 0.9},
         {"early_stopping": True, "n_iter_no_change": 2, "epochs": 8, "learning_rate": 0.01},
-        {"augmenter": ERASING, "flips": True},
+        {"augmenter": ERASING, "horizontal_flip": True},
         {"augmenter": [keras.layers.RandomTranslation(0.1, 0.1), ERASING]},
         {"class_weight": "balanced", "batch_size": "auto", "optimizer": keras.optimizers.SGD(0.1)},
     ],
@@ -111,7 +111,7 @@ def test_each_training_has_a_file_of_its_own(scaled, tmp_path):
         (X, y, {"epochs": 6}),
         (X, y, {"learning_rate": 0.1}),
         (X, y, {"augmenter": RandomErasing(0.3, fill_range=(0, 1))}),
-        (X, y, {"flips": True}),
+        (X, y, {"horizontal_flip": True}),
         (X, y, {"batch_size": 64}),
         (X, y, {"dropout": 0.3}),
         (X, y[::-1], {}),
@@ -265,7 +265,7 @@ def test_a_damaged_file_is_an_error(scaled, tmp_path, harm):
 
 def test_without_a_seed_there_is_no_going_on(scaled, tmp_path):
     cnn = KerasCNNClassifier(checkpoint_dir=tmp_path)
-    with pytest.raises(ValueError, match="checkpoint_dir needs random_state"):
+    with pytest.raises(ValueError, match="checkpoint_dir requires random_state"):
         cnn.fit(*scaled)
 
 
@@ -462,15 +462,15 @@ def test_trainings_that_stop_elsewhere_have_files_of_their_own(scaled, tmp_path)
         ({}, (X[50:100], y[50:100])),
         ({}, (X[:50], y[:50], np.arange(50))),
         ({"n_iter_no_change": 3}, (X[:50], y[:50])),
-        (stopping, (X[:50], y[:50])),
-        (stopping, None),
-        ({**stopping, "n_iter_no_change": 4}, (X[:50], y[:50])),
-        ({**stopping, "validation_fraction": 0.2}, None),
+        (stopping, {"X_val": X[:50], "y_val": y[:50]}),
+        (stopping, {}),
+        ({**stopping, "n_iter_no_change": 4}, {"X_val": X[:50], "y_val": y[:50]}),
+        ({**stopping, "validation_fraction": 0.2}, {}),
     ]
     for n_files, (settings, held_out) in enumerate(trainings, start=1):
         cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **{**SMALL, **settings})
         with stopped_after(1):
-            cnn.fit(X, y, validation_data=held_out)
+            cnn.fit(X, y, **held_out)
         assert len(os.listdir(tmp_path)) == n_files
 
 

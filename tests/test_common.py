@@ -53,12 +53,12 @@ ESTIMATORS = {
     VectorizedKNNClassifier(): {},
     VectorizedKNNClassifier(1, weights="distance", metric="sqeuclidean", n_jobs=2): {},
     VectorizedKNNClassifier(3, metric="cosine"): {},
-    KerasCNNClassifier("residual"): NORMALIZATION,
+    KerasCNNClassifier("small_resnet"): NORMALIZATION,
     # With fewer and smaller layers, and fewer epochs: more of the same take minutes.
     **{
-        make_cnn_pipeline(preset, depth=1, filters=(8, 16), epochs=min(settings["epochs"][0], 10))[
-            "cnn"
-        ]: NORMALIZATION
+        make_cnn_pipeline(
+            preset, blocks_per_stage=1, filters=(8, 16), epochs=min(settings["epochs"][0], 10)
+        )["cnn"]: NORMALIZATION
         for preset, settings in PRESETS.items()
     },
     KerasCNNClassifier("one_conv_dropout"): DROPOUT,

@@ -23,7 +23,7 @@ def small(architecture="three_conv", **parameters):
     return KerasCNNClassifier(architecture, **parameters)
 
 
-@pytest.mark.parametrize("architecture", ["residual", "three_conv_dropout", "one_conv_dropout"])
+@pytest.mark.parametrize("architecture", ["small_resnet", "three_conv_dropout", "one_conv_dropout"])
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_the_last_layer_makes_the_probabilities_of_it(scaled, architecture, precision):
     X, y = scaled
@@ -36,7 +36,7 @@ def test_the_last_layer_makes_the_probabilities_of_it(scaled, architecture, prec
 
 def test_bfloat16_comes_out_in_single_precision(scaled):
     X, y = scaled
-    cnn = small("residual", precision="mixed_bfloat16", filters=(8, 16)).fit(X, y)
+    cnn = small("small_resnet", precision="mixed_bfloat16", filters=(8, 16)).fit(X, y)
     assert cnn.transform(X).dtype == np.float32
     assert cnn.transform(X[:3]).shape == (3, 16)
 
@@ -46,10 +46,10 @@ def test_mirrored_and_moved_images_are_averaged(scaled):
     images = X.reshape(-1, 20, 20)
     cnn = small().fit(images, y)
     alone = cnn.transform(images)
-    cnn.set_params(flips=True)
-    mean = (alone + cnn.set_params(flips=False).transform(images[:, :, ::-1])) / 2
-    assert_allclose(cnn.set_params(flips=True).transform(images), mean, atol=1e-6)
-    assert np.abs(cnn.set_params(shifts=1).transform(images) - mean).max() > 1e-3
+    cnn.set_params(horizontal_flip=True)
+    mean = (alone + cnn.set_params(horizontal_flip=False).transform(images[:, :, ::-1])) / 2
+    assert_allclose(cnn.set_params(horizontal_flip=True).transform(images), mean, atol=1e-6)
+    assert np.abs(cnn.set_params(tta_shifts=1).transform(images) - mean).max() > 1e-3
 
 
 def test_rows_and_images_and_any_number_of_them(scaled):

@@ -100,7 +100,7 @@ def drawings(clothes, knn, names, ax=None):
         "large grid": lambda: ImageGridDisplay.from_images(X, y, n_rows=15, n_cols=15, **options),
         "predictions": lambda: PredictionGridDisplay.from_estimator(knn, X, y, **options),
         "bars": lambda: PredictionGridDisplay.from_estimator(
-            knn, X, y, only="errors", bars=True, n_cols=3, **options
+            knn, X, y, errors_only=True, show_proba=True, n_cols=3, **options
         ),
         "pairs": lambda: ConfusedPairsDisplay.from_estimator(knn, X, y, n_images=3, **options),
         "erasing": lambda: RandomErasingDisplay.from_estimator(
@@ -182,7 +182,7 @@ def test_rows_images_and_data_frames_look_the_same(clothes, knn):
         assert texts_of(display) == [str(label) for label in y[:25]]
     for form in forms[:3]:
         display = PredictionGridDisplay.from_estimator(
-            knn, form, pd.Series(y, index=y * 7), only="errors", n_rows=2
+            knn, form, pd.Series(y, index=y * 7), errors_only=True, n_rows=2
         )
         pairs = ConfusedPairsDisplay.from_estimator(knn, form, y, n_pairs=1)
         neighbors = NeighborsDisplay.from_estimator(knn, form[200:202], form[:120])
@@ -273,7 +273,7 @@ def test_marks_are_there_in_a_font_that_lacks_them():
 def test_bars_of_all_classes():
     y_proba = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]])
     display = PredictionGridDisplay.from_predictions(
-        np.zeros((2, 16)), [0, 1], y_proba, target_names=["A", "B", "C"], bars=True
+        np.zeros((2, 16)), [0, 1], y_proba, target_names=["A", "B", "C"], show_proba=True
     )
     bars = display.bars_.patches
     widths = np.array([bar.get_width() for bar in bars])
@@ -291,7 +291,9 @@ def test_bars_of_all_classes():
 
 def test_of_very_many_classes_only_two_are_marked():
     y_proba = np.eye(100)[[3, 4]]
-    display = PredictionGridDisplay.from_predictions(np.zeros((2, 16)), [3, 5], y_proba, bars=True)
+    display = PredictionGridDisplay.from_predictions(
+        np.zeros((2, 16)), [3, 5], y_proba, show_proba=True
+    )
     marks = [text.get_text() for text in display.ax_.texts if text not in display.text_]
     assert marks == ["✓", "✗", "✓"]
     assert len(display.bars_.patches) == 200
@@ -301,7 +303,7 @@ def test_of_very_many_classes_only_two_are_marked():
 def test_errors_come_with_the_most_confident_first(clothes, knn):
     X, y = clothes
     y_proba, y_pred = knn.predict_proba(X), knn.predict(X)
-    display = PredictionGridDisplay.from_estimator(knn, X, y, only="errors", n_rows=2)
+    display = PredictionGridDisplay.from_estimator(knn, X, y, errors_only=True, n_rows=2)
     wrong = np.flatnonzero(y_pred != y)
     first = sorted(wrong, key=lambda i: -y_proba[i].max())[:10]
     assert_array_equal(display.images.reshape(10, -1), X[first])
@@ -320,7 +322,7 @@ def test_without_only_nothing_is_predicted_that_is_not_drawn(clothes, knn):
 def test_no_errors_to_draw():
     X, y = np.zeros((2, 4)), [0, 1]
     with pytest.raises(ValueError, match="all 2 predictions are right"):
-        PredictionGridDisplay.from_predictions(X, y, np.eye(2), only="errors")
+        PredictionGridDisplay.from_predictions(X, y, np.eye(2), errors_only=True)
     with pytest.raises(ValueError, match="all 2 predictions are right"):
         ConfusedPairsDisplay.from_predictions(X, y, y)
 
@@ -606,8 +608,8 @@ def test_images_and_labels_that_cannot_be_drawn(X, parameters, message):
         ([0, 1], np.eye(2), {"classes": [0, 1, 2]}, "each of 3 classes, got 2"),
         ([0, 1], np.eye(2), {"target_names": ["a"]}, "Expected 2 target_names"),
         ([0, 5, 7], np.eye(3)[:, :2], {}, "2 classes .names, or columns of probabilities"),
-        ([0, 1], np.eye(2), {"only": "uncertain"}, "'only' parameter"),
-        ([0, 1], np.eye(2), {"bars": "yes"}, "'bars' parameter"),
+        ([0, 1], np.eye(2), {"errors_only": "uncertain"}, "'errors_only' parameter"),
+        ([0, 1], np.eye(2), {"show_proba": "yes"}, "'show_proba' parameter"),
     ],
 )
 def test_bad_predictions(y_true, y_proba, parameters, message):

@@ -321,8 +321,8 @@ def test_images_of_a_failed_fit_validate_no_other(scaled, monkeypatch):
     monkeypatch.setattr(_model_pool, "_idle_models", [])
     cnn = of_a_kind(35, callbacks=[Stop(2, OSError("no more"))])
     with pytest.raises(OSError, match="no more"):
-        cnn.fit(X, y, validation_data=(X[:50], y[:50], np.arange(50)))
+        cnn.fit(X, y, X_val=X[:50], y_val=y[:50], sample_weight_val=np.arange(50))
     assert len(_model_pool._idle_models) == 1
-    again = cnn.set_params(callbacks=None).fit(X, y, validation_data=(X, y))
+    again = cnn.set_params(callbacks=None).fit(X, y, X_val=X, y_val=y)
     monkeypatch.setattr(_model_pool, "_idle_models", [])
-    assert again.history_ == clone(cnn).fit(X, y, validation_data=(X, y)).history_
+    assert again.history_ == clone(cnn).fit(X, y, X_val=X, y_val=y).history_

@@ -162,9 +162,9 @@ def test_history(scaled):
     }
     assert cnn.n_iter_ == 3
     assert not hasattr(cnn, "best_epoch_")
-    cnn.fit(X, y, validation_data=(X[:50].reshape(-1, 20, 20), y[:50]))
+    cnn.fit(X, y, X_val=X[:50].reshape(-1, 20, 20), y_val=y[:50])
     assert len(cnn.history_["val_accuracy"]) == 3
-    cnn.set_params(epochs=1).fit(X, y, validation_data=(X, y))
+    cnn.set_params(epochs=1).fit(X, y, X_val=X, y_val=y)
     probability = cnn.predict_proba(X)[np.arange(len(y)), y]
     assert cnn.history_["val_loss"][-1] == pytest.approx(-np.log(probability).mean(), rel=1e-4)
     assert cnn.history_["val_accuracy"][-1] == pytest.approx(cnn.score(X, y), rel=1e-6)
@@ -175,7 +175,7 @@ def test_early_stopping_goes_back_to_the_best_epoch(scaled):
     cnn = KerasCNNClassifier(
         epochs=60, early_stopping=True, n_iter_no_change=2, learning_rate=0.01, **SMALL
     )
-    cnn.fit(X[:120], y[:120], validation_data=(X[120:], y[120:]))
+    cnn.fit(X[:120], y[:120], X_val=X[120:], y_val=y[120:])
     accuracies = cnn.history_["val_accuracy"]
     assert cnn.n_iter_ == len(accuracies) < 60
     assert cnn.best_epoch_ == np.argmax(accuracies) == cnn.n_iter_ - 3
@@ -187,7 +187,7 @@ def test_without_a_limit_early_stopping_trains_to_the_end_and_goes_back_to_the_b
     cnn = KerasCNNClassifier(
         epochs=5, early_stopping=True, n_iter_no_change=np.inf, learning_rate=0.3, **SMALL
     )
-    cnn.fit(X[:120], y[:120], validation_data=(X[120:], y[120:]))
+    cnn.fit(X[:120], y[:120], X_val=X[120:], y_val=y[120:])
     assert cnn.n_iter_ == 5
     assert cnn.score(X[120:], y[120:]) == pytest.approx(max(cnn.history_["val_accuracy"]), rel=1e-6)
 
@@ -206,7 +206,7 @@ def test_logarithms_of_probabilities(scaled):
 def test_early_stopping_at_the_last_epoch_keeps_the_best_too(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier(epochs=4, early_stopping=True, learning_rate=0.3, **SMALL)
-    cnn.fit(X[:120], y[:120], validation_data=(X[120:], y[120:]))
+    cnn.fit(X[:120], y[:120], X_val=X[120:], y_val=y[120:])
     assert cnn.n_iter_ == 4
     assert cnn.score(X[120:], y[120:]) == pytest.approx(max(cnn.history_["val_accuracy"]), rel=1e-6)
 
@@ -258,12 +258,14 @@ def test_weights_are_proportions_over_all_images_not_within_a_batch(scaled):
 
     X, y = scaled
     cnn, weights = KerasCNNClassifier(epochs=2, batch_size=30, **SMALL), np.linspace(1, 2, len(y))
-    first = clone(cnn).fit(X, y, sample_weight=weights, validation_data=(X, y, weights))
-    scaled_up = clone(cnn).fit(X, y, sample_weight=1024 * weights, validation_data=(X, y, weights))
+    first = clone(cnn).fit(X, y, sample_weight=weights, X_val=X, y_val=y, sample_weight_val=weights)
+    scaled_up = clone(cnn).fit(
+        X, y, sample_weight=1024 * weights, X_val=X, y_val=y, sample_weight_val=weights
+    )
     assert_array_equal(scaled_up.predict_proba(X), first.predict_proba(X))
     assert scaled_up.history_ == first.history_
-    with pytest.raises(ValueError, match="validation_data cannot be used: Sample weights"):
-        cnn.fit(X, y, validation_data=(X, y, 0 * weights))
+    with pytest.raises(ValueError, match="is invalid: Sample weights"):
+        cnn.fit(X, y, X_val=X, y_val=y, sample_weight_val=0 * weights)
 
 
 def test_class_weight_multiplies_sample_weight_and_changes_neither(scaled):
@@ -352,7 +354,7 @@ def test_warm_start_goes_on_and_a_cold_start_does_not(scaled):
     assert cnn.model_ is model
     assert cnn.n_iter_ == len(cnn.history_["loss"]) == 4
     assert cnn.history_["loss"][3] < cnn.history_["loss"][0]
-    with pytest.raises(ValueError, match="can only go on with the classes it began with"):
+    with pytest.raises(ValueError, match="can only continue with the same classes"):
         cnn.fit(X, y + 1)
     cnn.set_params(warm_start=False).fit(X, y)
     assert cnn.model_ is not model
@@ -377,7 +379,7 @@ def test_partial_fit_learns_one_epoch_a_call_with_a_new_order(scaled):
     assert parts.history_["loss"][0] == whole.history_["loss"][0]
     with pytest.raises(ValueError, match="Expected labels among the classes"):
         cnn.partial_fit(X, y + 1)
-    with pytest.raises(ValueError, match="classes it began with"):
+    with pytest.raises(ValueError, match="with the same classes"):
         cnn.partial_fit(X, y, classes=np.arange(11))
 
 

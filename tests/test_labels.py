@@ -39,9 +39,9 @@ def test_labels_that_equal_no_class_are_refused(case, method):
         "partial_fit": lambda: cnn.partial_fit(X, wrong, classes=classes),
         "partial_fit again": lambda: cnn.partial_fit(X, wrong),
         "warm_start": lambda: cnn.fit(X, wrong),
-        "validation": lambda: cnn.fit(X, y, validation_data=(X, wrong)),
+        "validation": lambda: cnn.fit(X, y, X_val=X, y_val=wrong),
     }
-    with pytest.raises(ValueError, match=r"(among|with) the classes|Unknown label type"):
+    with pytest.raises(ValueError, match=r"(among|with) the (same )?classes|Unknown label type"):
         fits[method]()
     assert vars(cnn) == before
 
@@ -49,9 +49,9 @@ def test_labels_that_equal_no_class_are_refused(case, method):
 def test_validation_labels_must_be_class_labels():
     X, y = images(12), np.tile([0, 1], 6)
     with pytest.raises(ValueError, match="Unknown label type: continuous"):
-        KerasCNNClassifier(**SMALL).fit(X, y, validation_data=(X, y + 0.7))
-    with pytest.raises(ValueError, match=r"validation_data .* y\.argmax\(axis=1\)"):
-        KerasCNNClassifier(**SMALL).fit(X, y, validation_data=(X, np.eye(2)[y]))
+        KerasCNNClassifier(**SMALL).fit(X, y, X_val=X, y_val=y + 0.7)
+    with pytest.raises(ValueError, match=r"X_val, y_val.* y\.argmax\(axis=1\)"):
+        KerasCNNClassifier(**SMALL).fit(X, y, X_val=X, y_val=np.eye(2)[y])
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,10 @@ def test_missing_labels_are_refused(labels, missing):
     fits = [
         lambda cnn: cnn.fit(X, y),
         lambda cnn: cnn.partial_fit(X, y, classes=labels),
-        lambda cnn: cnn.fit(X, without, validation_data=(X, y)),
+        lambda cnn: cnn.fit(X, without, X_val=X, y_val=y),
     ]
     for fit in fits:
-        with pytest.raises(ValueError, match=r"y contains (NaN|NaT)"):
+        with pytest.raises(ValueError, match=r"y(_val)? contains (NaN|NaT)"):
             fit(KerasCNNClassifier(**SMALL))
 
 
@@ -108,10 +108,12 @@ def test_weights_count_by_their_proportions_however_large(dtype, weight):
     X, y = images(24).astype(dtype), np.tile([0, 1], 12)
     weights = np.tile([1.0, 1.0, 0.5, 0.25], 6)
     cnn = KerasCNNClassifier(class_weight={0: 1.0, 1: 0.5}, **SMALL)
-    expected = cnn.fit(X, y, sample_weight=weights, validation_data=(X, y, weights))
+    expected = cnn.fit(X, y, sample_weight=weights, X_val=X, y_val=y, sample_weight_val=weights)
     expected, history = cnn.predict_proba(X), cnn.history_
     cnn.set_params(class_weight={0: weight, 1: weight / 2})
-    cnn.fit(X, y, sample_weight=weight * weights, validation_data=(X, y, weight * weights))
+    cnn.fit(
+        X, y, sample_weight=weight * weights, X_val=X, y_val=y, sample_weight_val=weight * weights
+    )
     np.testing.assert_allclose(cnn.predict_proba(X), expected, rtol=1e-6)
     assert cnn.history_["loss"][0] == pytest.approx(history["loss"][0])
     assert cnn.history_["val_loss"][0] == pytest.approx(history["val_loss"][0])

@@ -39,7 +39,7 @@ def run(path, X):
         make_pipeline(
             PixelScaler((10, 200), (-1, 1), clip=True),
             RandomErasing(fill_range=(-1, 1)),
-            make_pipeline(KerasCNNClassifier(shifts=2, **SMALL, precision="float32")),
+            make_pipeline(KerasCNNClassifier(tta_shifts=2, **SMALL, precision="float32")),
         ),
     ],
     ids=["fast", "balanced", "one of our own", "float64", "clipped"],

@@ -241,7 +241,7 @@ def test_a_network_with_a_lambda_is_not_pickled(images):
         cnn.save_model("never.keras")
 
 
-@pytest.mark.parametrize("architecture", ["two_conv_dropout", "residual"])
+@pytest.mark.parametrize("architecture", ["two_conv_dropout", "small_resnet"])
 def test_initial_weights_do_not_depend_on_the_type_of_the_images(architecture, images):
     X, y = images
     in_single = fit(architecture, X, y, learning_rate=1e-12, precision="float32")
@@ -268,7 +268,7 @@ def test_narrow_images_are_learned_in_bfloat16(shape):
     y = X[:, 0, 0, 0] > 0.5
     settings = {"epochs": 8, "batch_size": 16, "filters": (16, 32, 32), "random_state": 0}
     first, again = (
-        KerasCNNClassifier("residual", precision="mixed_bfloat16", **settings).fit(X, y)
+        KerasCNNClassifier("small_resnet", precision="mixed_bfloat16", **settings).fit(X, y)
         for _ in range(2)
     )
     assert_array_equal(first.predict_proba(X), again.predict_proba(X))

@@ -134,8 +134,8 @@ def test_a_preset_predicts_in_another_process(clothes, tmp_path, run_python, pre
 @pytest.mark.parametrize(
     ("ending", "parameters"),
     [
-        (".h5", {"preset": "fast", "flips": False, "precision": "mixed_bfloat16"}),
-        (".keras", {"preset": "best", "depth": 1, "precision": "mixed_bfloat16"}),
+        (".h5", {"preset": "fast", "horizontal_flip": False, "precision": "mixed_bfloat16"}),
+        (".keras", {"preset": "best", "blocks_per_stage": 1, "precision": "mixed_bfloat16"}),
         (".keras", {"preset": "fast", "precision": "float64"}),
     ],
 )
@@ -178,8 +178,8 @@ def test_a_model_is_saved_under_an_ending_that_keras_knows(clothes, tmp_path):
 
 
 def test_hdf5_is_refused_where_predictions_are_averages(clothes, tmp_path):
-    cnn = KerasCNNClassifier("two_conv_dropout", epochs=1, flips=True).fit(*clothes)
-    with pytest.raises(ValueError, match=r"HDF5 cannot hold the average.* ends in \.keras"):
+    cnn = KerasCNNClassifier("two_conv_dropout", epochs=1, horizontal_flip=True).fit(*clothes)
+    with pytest.raises(ValueError, match=r"HDF5 cannot hold test-time.* ends in \.keras"):
         cnn.save_model(tmp_path / "model.h5")
     assert list(tmp_path.iterdir()) == []
 

@@ -83,6 +83,21 @@ def test_rows_and_images_train_in_float32_whatever_the_array(pipeline, clothes, 
     assert_array_equal(X, before)
 
 
+def test_a_pipeline_transforms_the_validation_images(clothes):
+    X, y = clothes
+    X, X_val, y, y_val = X[:160], X[160:], y[:160], y[160:]
+    pipeline = make_cnn_pipeline("fast", filters=(4, 4), epochs=2, random_state=0)
+    by_hand = clone(pipeline)
+    scaled = by_hand[:-1].fit(X).transform(X_val)
+    by_hand.fit(X, y, cnn__X_val=scaled, cnn__y_val=y_val, cnn__sample_weight_val=np.arange(80))
+    with config_context(enable_metadata_routing=True):
+        pipeline.set_params(transform_input=["X_val"])
+        pipeline["cnn"].set_fit_request(X_val=True, y_val=True, sample_weight_val=True)
+        pipeline.fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=np.arange(80))
+    assert pipeline["cnn"].history_ == by_hand["cnn"].history_
+    assert len(pipeline["cnn"].history_["val_accuracy"]) == pipeline["cnn"].n_iter_
+
+
 def test_memory_caches_the_first_steps(pipeline, clothes, tmp_path):
     X, y = clothes
     cached = clone(pipeline).set_params(memory=joblib.Memory(tmp_path, verbose=0))
@@ -287,7 +302,7 @@ def test_what_the_factories_build_for_files():
     assert sized["loader"].image_shape == (20, 24, 3)
     assert sized["reshaper"].image_shape is None
     knn = make_knn_pipeline(from_files=True, n_neighbors=3)
-    assert list(knn.named_steps) == ["loader", "scaler", "root", "knn"]
+    assert list(knn.named_steps) == ["loader", "scaler", "sqrt", "knn"]
     for factory in (make_cnn_pipeline, make_knn_pipeline):
         with pytest.raises(ValueError, match="'from_files' parameter"):
             factory(from_files="yes")

@@ -65,7 +65,7 @@ def test_bytes_for_a_network_of_scaled_pixels_warn(scaled, clothes):
     with pytest.warns(UserWarning, match=message):
         cnn.partial_fit(*clothes)
     with pytest.warns(UserWarning, match=message):
-        KerasCNNClassifier(**SMALL).fit(*scaled, validation_data=clothes)
+        KerasCNNClassifier(**SMALL).fit(*scaled, X_val=clothes[0], y_val=clothes[1])
 
 
 def test_the_angle_between_images_needs_no_scale(clothes):

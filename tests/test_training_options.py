@@ -47,7 +47,7 @@ def recording():
 def test_only_training_images_pass_through_the_augmenter(scaled, recording):
     X, y = scaled
     cnn = KerasCNNClassifier(epochs=3, batch_size=100, augmenter=recording, **SMALL)
-    cnn.fit(X[:200], y[:200], validation_data=(X[200:], y[200:]))
+    cnn.fit(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
     assert len(recording.seen) == 3  # once an epoch, as so few images go through together
     training = {image.tobytes() for image in X[:200]}
     assert {image.tobytes() for batch in recording.seen for image in batch} == training
@@ -56,8 +56,8 @@ def test_only_training_images_pass_through_the_augmenter(scaled, recording):
     assert not recording.seen
 
 
-def begun(augmenter, flips, seed):
-    augmentation = Augmentation(augmenter, flips, None)
+def begun(augmenter, horizontal_flip, seed):
+    augmentation = Augmentation(augmenter, horizontal_flip, None)
     augmentation.start(np.random.RandomState(seed))
     return augmentation
 
@@ -127,8 +127,8 @@ def test_flips_mirror_training_images_and_average_predictions(scaled):
     mirrored = X.reshape(-1, 20, 20)[:, :, ::-1].reshape(len(X), -1)
     plain = KerasCNNClassifier(epochs=1, **SMALL).fit(X, y)
     both = (plain.predict_proba(X) + plain.predict_proba(mirrored)) / 2
-    assert_allclose(plain.set_params(flips=True).predict_proba(X), both, rtol=1e-6)
-    flipping = KerasCNNClassifier(epochs=1, flips=True, **SMALL).fit(X, y)
+    assert_allclose(plain.set_params(horizontal_flip=True).predict_proba(X), both, rtol=1e-6)
+    flipping = KerasCNNClassifier(epochs=1, horizontal_flip=True, **SMALL).fit(X, y)
     assert_allclose(flipping.predict_proba(X), flipping.predict_proba(mirrored), rtol=1e-6)
     images = X.reshape(-1, 20, 20, 1)
     augmented = begun(None, True, 0)(images)
@@ -137,14 +137,14 @@ def test_flips_mirror_training_images_and_average_predictions(scaled):
     assert_array_equal(augmented[~is_mirrored], images[~is_mirrored])
 
 
-@pytest.mark.parametrize("flips", [False, True])
-def test_shifts_average_predictions(scaled, flips):
+@pytest.mark.parametrize("horizontal_flip", [False, True])
+def test_shifts_average_predictions(scaled, horizontal_flip):
     X, y = scaled
     images = X.reshape(-1, 20, 20)
-    plain = KerasCNNClassifier(epochs=1, flips=flips, **SMALL).fit(X, y)
+    plain = KerasCNNClassifier(epochs=1, horizontal_flip=horizontal_flip, **SMALL).fit(X, y)
     moved = [images] + [ndimage.shift(images, (0, *way), order=0) for way in WAYS]
     expected = np.mean([plain.predict_proba(view) for view in moved], axis=0)
-    assert_allclose(plain.set_params(shifts=2).predict_proba(X), expected, rtol=1e-5)
+    assert_allclose(plain.set_params(tta_shifts=2).predict_proba(X), expected, rtol=1e-5)
     moving = clone(plain).fit(X, y)
     assert_array_equal(moving.model_.get_weights()[0], plain.model_.get_weights()[0])
 
@@ -152,13 +152,13 @@ def test_shifts_average_predictions(scaled, flips):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"shifts": -1}, "'shifts' parameter .* must be an int in the range"),
-        ({"shifts": 1.5}, "'shifts' parameter .* must be an int in the range"),
+        ({"tta_shifts": -1}, "'tta_shifts' parameter .* must be an int in the range"),
+        ({"tta_shifts": 1.5}, "'tta_shifts' parameter .* must be an int in the range"),
         (
-            {"shifts": 20},
-            "shifts must be less than the sides of the images, 20 x 20 .*got 20",
+            {"tta_shifts": 20},
+            "tta_shifts must be less than the sides of the images, 20 x 20 .*got 20",
         ),
-        ({"flips": "no"}, "'flips' parameter .* must be an instance of"),
+        ({"horizontal_flip": "no"}, "'horizontal_flip' parameter .* must be an instance of"),
     ],
 )
 def test_what_predictions_cannot_average_over_is_named(scaled, settings, message):
@@ -176,7 +176,7 @@ def test_rows_that_are_no_images_are_neither_mirrored_nor_moved():
     y = np.arange(60) % 2
     cnn = KerasCNNClassifier(epochs=1, random_state=0)
     expected = cnn.fit(X, y).predict_proba(X)
-    cnn.set_params(flips=True, shifts=1)
+    cnn.set_params(horizontal_flip=True, tta_shifts=1)
     assert_array_equal(cnn.fit(X, y).predict_proba(X), expected)
 
 
@@ -298,12 +298,12 @@ def test_cosine_schedule_rises_and_goes_down_to_nothing(scaled):
     cnn = KerasCNNClassifier(
         epochs=5, batch_size=60, learning_rate=0.4, learning_rate_schedule="cosine", **SMALL
     )
-    rates = rates_of(cnn.set_params(warmup=0.25, warm_start=True), X, y)
+    rates = rates_of(cnn.set_params(warmup_fraction=0.25, warm_start=True), X, y)
     assert len(rates) == 20
     assert_allclose(rates[:6], [0.08, 0.144, 0.208, 0.272, 0.336, 0.4], rtol=1e-5)
     assert_allclose(rates[5:], 0.2 * (1 + np.cos(np.pi * np.arange(15) / 15)), rtol=1e-4)
     assert float(cnn.model_.optimizer.learning_rate) == pytest.approx(0, abs=1e-7)
-    rates = rates_of(cnn.set_params(warmup=0, warm_start=False), X, y)
+    rates = rates_of(cnn.set_params(warmup_fraction=0, warm_start=False), X, y)
     assert_allclose(rates, 0.2 * (1 + np.cos(np.pi * np.arange(20) / 20)), rtol=1e-4)
     default = clone(cnn).set_params(learning_rate=None, optimizer="sgd")
     assert rates_of(default, X, y)[0] == pytest.approx(0.01)
@@ -480,7 +480,7 @@ def test_the_average_of_the_weights_is_kept(scaled):
 def test_a_pickle_goes_on_training_as_the_original_does(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier(
-        "residual",
+        "small_resnet",
         filters=(4, 8),
         optimizer="conv_muon",
         learning_rate=0.03,

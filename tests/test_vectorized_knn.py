@@ -198,7 +198,7 @@ def test_grid_search_and_cross_validation_over_the_pipeline(data):
         "knn__n_neighbors": [1, 5],
         "knn__weights": ["uniform", "distance"],
         "knn__metric": ["euclidean", "cosine"],
-        "root": ["passthrough", make_knn_pipeline()["root"]],
+        "sqrt": ["passthrough", make_knn_pipeline()["sqrt"]],
     }
     search = GridSearchCV(make_knn_pipeline(), grid, cv=2).fit(X, y)
     assert len(search.cv_results_["params"]) == 16

@@ -4,7 +4,8 @@ from sklearn.metrics import confusion_matrix
 
 from skfashion._sklearn import check_matplotlib_support
 
-from ._checking import (
+from ._drawing import GAP, LINE, Canvas, cell_size
+from ._validation import (
     check_counts,
     check_labels,
     count_images,
@@ -14,7 +15,6 @@ from ._checking import (
     pick_images,
     positions,
 )
-from ._drawing import GAP, LINE, Canvas, cell_size
 
 # Between the two directions of a pair, in units of an image's longer side.
 _BETWEEN = 0.5
@@ -56,7 +56,7 @@ class ConfusedPairsDisplay:
     See Also
     --------
     sklearn.metrics.ConfusionMatrixDisplay : The whole confusion matrix as a heat map.
-    PredictionGridDisplay : Single predictions, ``only="errors"`` for example.
+    PredictionGridDisplay : Single predictions, ``errors_only=True`` for example.
 
     Notes
     -----

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._checking import pixel_maximum
+from ._validation import pixel_maximum
 
 # In units of the longer side of an image.
 LINE = 0.19  # of text
@@ -37,7 +37,7 @@ class Canvas:
     def __init__(self, ax, images, size, cmap):
         import matplotlib.pyplot as plt
 
-        from ._fitting import TextFitter
+        from ._text_layout import TextFitter
 
         self._maximum = pixel_maximum(*images)
         self._cell_width, _ = cell_size(images[0])
@@ -80,7 +80,7 @@ class Canvas:
         self, string, left, top, width, height, *, ha="center", va="center", group="label", **style
     ):
         """Write into a box, on the side that `ha` and `va` say; return the Text."""
-        from ._fitting import make_text
+        from ._text_layout import make_text
 
         x = left + {"left": 0, "center": width / 2, "right": width}[ha]
         y = top + {"top": 0, "center": height / 2}[va]

@@ -1,7 +1,7 @@
 from skfashion._sklearn import check_matplotlib_support
 
-from ._checking import check_counts, check_labels, count_images, name_labels, pick_images
 from ._drawing import GAP, LINE, Canvas, cell_size, grid
+from ._validation import check_counts, check_labels, count_images, name_labels, pick_images
 
 
 class ImageGridDisplay:

@@ -4,7 +4,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfashion._sklearn import check_matplotlib_support
 
-from ._checking import (
+from ._drawing import GAP, LINE, Canvas, cell_size
+from ._validation import (
     check_counts,
     check_labels,
     count_images,
@@ -12,7 +13,6 @@ from ._checking import (
     name_labels,
     pick_images,
 )
-from ._drawing import GAP, LINE, Canvas, cell_size
 
 # Between a query and its neighbours, in units of an image's longer side.
 _BETWEEN = 0.3

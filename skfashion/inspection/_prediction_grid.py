@@ -2,13 +2,13 @@ import numpy as np
 from sklearn.utils import check_array
 
 from skfashion._sklearn import (
-    StrOptions,
     check_matplotlib_support,
     safe_indexing,
     validate_parameter_constraints,
 )
 
-from ._checking import (
+from ._drawing import GAP, LINE, RIGHT, WRONG, Canvas, cell_size, grid
+from ._validation import (
     check_counts,
     check_labels,
     count_images,
@@ -18,9 +18,8 @@ from ._checking import (
     pick_images,
     positions,
 )
-from ._drawing import GAP, LINE, RIGHT, WRONG, Canvas, cell_size, grid
 
-_ONLY = {"only": [StrOptions({"errors"}), None], "bars": ["boolean"]}
+_SWITCHES = {"errors_only": ["boolean"], "show_proba": ["boolean"]}
 # Beside each image, in units of an image's longer side: names, then bars, at least so high.
 _NAMES, _BARS, _LOWEST = 0.6, 0.55, 0.8
 # Of more classes than this, only the predicted and the true one are marked beside the bars.
@@ -89,7 +88,7 @@ class PredictionGridDisplay:
     >>> X, y = clothes.data, clothes.target
     >>> knn = make_knn_pipeline().fit(X[:500], y[:500])
     >>> display = PredictionGridDisplay.from_estimator(
-    ...     knn, X[500:], y[500:], target_names=clothes.target_names, only="errors"
+    ...     knn, X[500:], y[500:], target_names=clothes.target_names, errors_only=True
     ... )
     >>> print(display.text_[0].get_text())
     ✗ Pullover 80 %
@@ -111,10 +110,10 @@ class PredictionGridDisplay:
         y,
         *,
         target_names=None,
-        only=None,
+        errors_only=False,
         n_rows=5,
         n_cols=5,
-        bars=False,
+        show_proba=False,
         image_shape=None,
         cmap="gray",
         ax=None,
@@ -131,11 +130,12 @@ class PredictionGridDisplay:
             True labels.
         target_names : sequence of str of shape (n_classes,), default=None
             Names of the classes in sorted order. None: the labels themselves.
-        only : "errors" or None, default=None
-            "errors": those wrongly predicted, the most confident first. None: the first ones.
+        errors_only : bool, default=False
+            Whether to draw only wrong predictions, the most confident first, instead of the first
+            images.
         n_rows, n_cols : int, default=5
             At most ``n_rows * n_cols`` images are drawn.
-        bars : bool, default=False
+        show_proba : bool, default=False
             Whether to draw the probabilities of all classes beside each image.
         image_shape : int, tuple of int or None, default=None
             ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels; an int
@@ -156,7 +156,7 @@ class PredictionGridDisplay:
             If `estimator` has no ``predict_proba``.
         ValueError
             If the input does not fit together, pixels are in another range, or nothing was wrongly
-            predicted with ``only="errors"``.
+            predicted with ``errors_only=True``.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         if not hasattr(estimator, "predict_proba"):
@@ -166,7 +166,7 @@ class PredictionGridDisplay:
             )
         check_counts(f"{cls.__name__}.from_estimator", n_rows=n_rows, n_cols=n_cols)
         y = check_labels(y, count_images(X))
-        if only is None:  # the others need no prediction
+        if not errors_only:  # the others need no prediction
             X, y = safe_indexing(X, slice(n_rows * n_cols)), y[: n_rows * n_cols]
         estimator, (X,) = load_photographs(estimator, X)
         return cls.from_predictions(
@@ -175,10 +175,10 @@ class PredictionGridDisplay:
             estimator.predict_proba(X),
             classes=getattr(estimator, "classes_", None),
             target_names=target_names,
-            only=only,
+            errors_only=errors_only,
             n_rows=n_rows,
             n_cols=n_cols,
-            bars=bars,
+            show_proba=show_proba,
             image_shape=image_shape,
             cmap=cmap,
             ax=ax,
@@ -193,10 +193,10 @@ class PredictionGridDisplay:
         *,
         classes=None,
         target_names=None,
-        only=None,
+        errors_only=False,
         n_rows=5,
         n_cols=5,
-        bars=False,
+        show_proba=False,
         image_shape=None,
         cmap="gray",
         ax=None,
@@ -216,11 +216,12 @@ class PredictionGridDisplay:
             `y_true`, sorted, or 0 to ``n_classes - 1``.
         target_names : sequence of str of shape (n_classes,), default=None
             Names of the classes, in the order of the columns. None: the labels themselves.
-        only : "errors" or None, default=None
-            "errors": those wrongly predicted, the most confident first. None: the first ones.
+        errors_only : bool, default=False
+            Whether to draw only wrong predictions, the most confident first, instead of the first
+            images.
         n_rows, n_cols : int, default=5
             At most ``n_rows * n_cols`` images are drawn.
-        bars : bool, default=False
+        show_proba : bool, default=False
             Whether to draw the probabilities of all classes beside each image.
         image_shape : int, tuple of int or None, default=None
             ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels; an int
@@ -239,12 +240,13 @@ class PredictionGridDisplay:
         ------
         ValueError
             If the input does not fit together, pixels are in another range, or nothing was wrongly
-            predicted with ``only="errors"``.
+            predicted with ``errors_only=True``.
         """
         caller = f"{cls.__name__}.from_predictions"
         check_matplotlib_support(caller)
         check_counts(caller, n_rows=n_rows, n_cols=n_cols)
-        validate_parameter_constraints(_ONLY, {"only": only, "bars": bars}, caller)
+        switches = {"errors_only": errors_only, "show_proba": show_proba}
+        validate_parameter_constraints(_SWITCHES, switches, caller)
         labels = check_labels(y_true, count_images(X), name="y_true")
         y_proba = _check_probabilities(y_proba, len(labels))
         if classes is None:
@@ -258,7 +260,7 @@ class PredictionGridDisplay:
         y_true = positions(labels, classes, name="y_true")
         y_pred = y_proba.argmax(axis=1)
         chosen = np.arange(len(labels))
-        if only == "errors":
+        if errors_only:
             chosen = np.flatnonzero(y_pred != y_true)
             if not len(chosen):
                 raise ValueError(
@@ -273,9 +275,9 @@ class PredictionGridDisplay:
             y_proba=y_proba[chosen],
             target_names=target_names,
         )
-        return display.plot(ax, n_cols=n_cols, bars=bars, cmap=cmap)
+        return display.plot(ax, n_cols=n_cols, show_proba=show_proba, cmap=cmap)
 
-    def plot(self, ax=None, *, n_cols=5, bars=False, cmap="gray"):
+    def plot(self, ax=None, *, n_cols=5, show_proba=False, cmap="gray"):
         """Draw the grid.
 
         Parameters
@@ -284,7 +286,7 @@ class PredictionGridDisplay:
             Where to draw. None makes a figure of a fitting size.
         n_cols : int, default=5
             Number of columns.
-        bars : bool, default=False
+        show_proba : bool, default=False
             Whether to draw the probabilities of all classes beside each image.
         cmap : str or matplotlib.colors.Colormap, default="gray"
             Colours of gray images.
@@ -299,7 +301,7 @@ class PredictionGridDisplay:
         is_right = self.y_pred == self.y_true
         n_lines = 1 if is_right.all() else 2
         width, height = cell_size(self.images)
-        if bars:
+        if show_proba:
             width, height = width + _NAMES + _BARS + GAP, max(height, _LOWEST)
         pitch = width + GAP, height + n_lines * LINE + GAP
         size, corners = grid(len(self.images), n_cols, *pitch)
@@ -311,7 +313,7 @@ class PredictionGridDisplay:
             self.im_.append(canvas.image(self.images[i], left, top, color=color, **frame))
             style = {"n_lines": 1 if is_right[i] else 2, "color": color}
             self.text_.append(canvas.label(self._text(i), left, top + height, **style))
-        if bars:
+        if show_proba:
             self.bars_ = self._draw_bars(canvas, corners, width, height)
         return canvas.finish(self)
 

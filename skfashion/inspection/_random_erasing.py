@@ -1,7 +1,7 @@
 from skfashion._sklearn import check_matplotlib_support, safe_indexing
 
-from ._checking import check_counts, pick_images
 from ._drawing import GAP, LINE, Canvas, cell_size, grid
+from ._validation import check_counts, pick_images
 
 
 class RandomErasingDisplay:

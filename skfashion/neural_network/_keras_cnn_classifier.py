@@ -52,7 +52,7 @@ _MAX_SEED = np.iinfo(np.int32).max
 def _check_several(classes):
     if len(classes) < 2:
         raise ValueError(
-            "KerasCNNClassifier needs samples of at least 2 classes, of weight above 0; got 1 "
+            "KerasCNNClassifier needs samples of at least 2 classes with weights above 0, got 1 "
             f"class: {classes[0]}."
         )
 
@@ -60,242 +60,244 @@ def _check_several(classes):
 class KerasCNNClassifier(
     ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, Estimator
 ):
-    """Convolutional network for classifying images, trained by keras.
+    """Convolutional network for image classification, trained by keras.
 
-    A ``scikeras.wrappers.KerasClassifier`` holds the network. Rows of pixels and images are both
-    taken, at fit and at predict alike; pixels should be small numbers, as
-    :class:`~skfashion.preprocessing.PixelScaler` gives them.
+    The network is held by a ``scikeras.wrappers.KerasClassifier``. `fit` and `predict` take rows
+    of pixels or images. Scale the pixels to small numbers first, for example with
+    :class:`~skfashion.preprocessing.PixelScaler`.
 
     Parameters
     ----------
-    architecture : {"one_conv_dropout", "residual", "three_conv", "three_conv_dropout", \
+    architecture : {"one_conv_dropout", "small_resnet", "three_conv", "three_conv_dropout", \
             "two_conv_dropout"} or callable, default="three_conv"
-        The network: the name of a built-in one, each a function of
-        :mod:`skfashion.neural_network`, or a function
-        ``(input_shape, n_classes, **options) -> keras.Model``, with `input_shape` ``(height,
-        width, channels)``, that ends in a softmax over the classes. ``**options`` are those of
-        the six parameters below that are not None. It makes all layers when it is called, so that
-        no fit begins with what another learned. For a fitted one to be pickled or copied, keras
-        must know its own layers (``keras.saving.register_keras_serializable``); layers of a
-        lambda cannot be.
+        The network. A string names one of the functions of :mod:`skfashion.neural_network`. A
+        callable has the signature ``(input_shape, n_classes, **options) -> keras.Model``, where
+        `input_shape` is ``(height, width, channels)``, and returns a model that ends in a softmax
+        over the classes. ``**options`` are those of the next six parameters that are not None.
+        The function must create all layers each time it is called, so that every fit starts from
+        new weights. To pickle or clone a fitted classifier, register custom layers with
+        ``keras.saving.register_keras_serializable``; lambda layers cannot be pickled.
 
     filters : sequence of int or None, default=None
-        Filters of each convolution, or of each stage of "residual". None, here and in the five
-        below: as the architecture has it.
+        Number of filters of each convolution, or of each stage of "small_resnet". None, here and
+        in the next five parameters, means the default of the architecture.
 
-    depth : int or None, default=None
-        Residual blocks in each stage of "residual", never more than one in the first; no other
-        built-in architecture has it.
+    blocks_per_stage : int or None, default=None
+        Number of residual blocks in each stage of "small_resnet". The first stage has at most one.
+        The other built-in architectures do not have this option.
 
     kernel_size : int or None, default=None
-        Side of the convolution kernels in pixels. Not an option of "residual".
+        Height and width of the convolution kernels, in pixels. "small_resnet" does not have this
+        option.
 
     dense_units : int or None, default=None
-        Units of the hidden dense layer; 0 for none. Not an option of "residual".
+        Number of units of the hidden dense layer; 0 for none. "small_resnet" does not have this
+        option.
 
     dropout : float, sequence of float or None, default=None
-        Dropout rate in [0, 1), one for all places or one for each.
+        Dropout rate in [0, 1): one for all dropout layers, or one for each of them.
 
     batch_normalization : bool or None, default=None
-        Whether to normalize batches before each activation.
+        Whether to apply batch normalization before each activation.
 
     epochs : int or tuple of int, default=20
-        Number of passes over the training images; or ``(epochs, steps)``, both above 0: at least
-        so many passes, and so many more that the optimizer takes at least so many steps, in each
-        :meth:`fit`. Of few images, as many steps need more passes.
+        Number of epochs. A tuple ``(epochs, steps)`` is a minimum of both: small data sets are
+        trained for more epochs until the optimizer has taken at least `steps` steps in a
+        :meth:`fit`.
 
     batch_size : int or "auto", default=128
-        Number of images for one step of the optimizer. "auto": a 32nd part of the images, but at
-        least 16 and at most 256.
+        Number of images in a batch. "auto" is 1/32 of the number of images, at least 16 and at
+        most 256.
 
     optimizer : str or keras.optimizers.Optimizer, default="adam"
-        Name of a keras optimizer, or one whose class and settings each fit takes for a new one;
-        or "conv_muon", which trains networks that normalize after each convolution, such as
-        "residual", in fewer epochs than the others.
+        Name of a keras optimizer, or an instance, from whose class and configuration each fit
+        creates a new optimizer; or "conv_muon". "conv_muon" needs fewer epochs than the others for
+        networks with a normalization after each convolution, such as "small_resnet".
 
     learning_rate : float, keras.optimizers.schedules.LearningRateSchedule or None, default=None
-        Learning rate, above 0, or its schedule over the steps. None: the optimizer's own.
+        Learning rate, above 0, or a schedule. None is the default of the optimizer.
 
     learning_rate_schedule : {"constant", "cosine"}, default="constant"
-        "cosine" lets the learning rate rise by the same amount a step to `learning_rate` in the
-        first part of all steps, `warmup`, and go down to 0 along a cosine in the others
-        (Loshchilov and Hutter, "SGDR", 2017; keras' ``CosineDecay``). Under `warm_start`, each fit
-        begins the schedule anew. :meth:`partial_fit`, which does not know when training ends,
-        keeps the rate constant.
+        "cosine" is a linear warmup from 0 to `learning_rate` followed by a cosine decay to 0
+        (Loshchilov and Hutter, "SGDR", 2017; keras' ``CosineDecay``). With `warm_start`, each fit
+        restarts the schedule. :meth:`partial_fit` uses a constant rate, because it does not know
+        when training ends.
 
-    warmup : float, default=0.1
-        Part of the steps, in [0, 1), of the rise of the "cosine" schedule.
+    warmup_fraction : float, default=0.1
+        Fraction of the steps, in [0, 1), that the warmup of the "cosine" schedule takes.
 
     weight_decay : float or None, default=None
-        Part of each weight, times the learning rate, that each step takes away (Loshchilov and
-        Hutter, "Decoupled weight decay regularization", 2019). None: the optimizer's own.
+        Decoupled weight decay: each step subtracts this fraction of each weight, times the
+        learning rate (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019). None
+        is the default of the optimizer.
 
     ema_momentum : float or None, default=None
-        In (0, 1): the weights kept in the end are the moving average of those of all steps, with
-        this momentum. None: the optimizer's own, which is no average by default. Neither for
-        `early_stopping` nor for training that goes on (`warm_start`, :meth:`partial_fit`).
+        Momentum, in (0, 1), of an exponential moving average of the weights over all steps. The
+        average replaces the weights at the end of training. None is the default of the optimizer:
+        no average. Cannot be combined with `early_stopping`, `warm_start` or :meth:`partial_fit`.
 
     loss : str, keras.losses.Loss or callable, default="sparse_categorical_crossentropy"
-        Name of a keras loss, or a loss. One whose name begins with "sparse" is given the number
-        of the class, any other the one-hot row. Sample weights come with a mean of 1, so that
-        under keras' default reduction a weight of 2 is the same as a sample given twice. The
-        network's outputs are probabilities, which suits the cross-entropies.
+        Name of a keras loss, or a loss. A loss whose name starts with "sparse" receives class
+        indices; any other loss receives one-hot rows. The network outputs probabilities, not
+        logits. Sample weights are scaled to a mean of 1, so that with the default reduction of
+        keras a weight of 2 is the same as including a sample twice.
 
     label_smoothing : float, default=0.0
-        Part of each image's probability, in [0, 1), that the loss spreads over all classes
-        (Szegedy et al., "Rethinking the inception architecture", 2016). For the two categorical
-        cross-entropies only; above 0, it takes the place of the loss's own.
+        Label smoothing in [0, 1): the fraction of the target probability that is spread over all
+        classes (Szegedy et al., "Rethinking the inception architecture", 2016). Needs one of the
+        two categorical cross-entropies. A value above 0 overrides that of the loss.
 
     augmenter : RandomErasing, keras.layers.Layer, list of them or None, default=None
-        What training images pass through, anew in each epoch; images to predict and validation
-        images never do: a :class:`~skfashion.preprocessing.RandomErasing` (with
-        ``fill_range=(0, 1)`` for pixels in [0, 1]), any other object with a method
-        ``augment(images)``, a preprocessing layer of keras such as ``RandomTranslation``, or
-        several, one after the other. Each call is given the images of a few batches, about a
-        million pixels. Each fit takes copies. Layers, and objects that have a
-        ``random_state``, draw from seeds that come from the classifier's; what any other object
-        draws from begins each fit, and each :meth:`partial_fit`, as it was given. A search reaches
-        the parameters of a single one, as in ``augmenter__p``.
+        Data augmentation of the training images, drawn again in each epoch. Validation images and
+        images to predict are never augmented. It is a
+        :class:`~skfashion.preprocessing.RandomErasing` (with ``fill_range=(0, 1)`` for pixels in
+        [0, 1]), any other object with a method ``augment(images)``, a keras preprocessing layer
+        such as ``RandomTranslation``, or a list of these, applied in order. Each call receives
+        the images of a few batches, about a million pixels. Each fit works on copies. Layers, and
+        objects with a ``random_state``, are seeded by the classifier's `random_state`; any other
+        object starts each :meth:`fit` and :meth:`partial_fit` in the state in which it was passed.
+        The parameters of a single augmenter can be searched, for example ``augmenter__p``.
 
-    flips : bool, default=False
-        Whether an image and its mirror image are the same to the network: half of the training
-        images are mirrored left to right, anew in each epoch, and predictions are averaged over
-        both. Set on a fitted classifier, it changes predictions only. Images of height 1 are not
-        mirrored; the validation accuracy in ``history_`` is that of the images as they are.
+    horizontal_flip : bool, default=False
+        Whether to use mirror images, in training and for test-time augmentation. Half of the
+        training images, chosen again in each epoch, are flipped left to right, and predictions
+        are averaged over each image and its mirror image. Setting it on a fitted classifier
+        changes predictions only. The validation accuracy in ``history_`` is without test-time
+        augmentation. Images of height 1 are not flipped.
 
-    shifts : int, default=0
-        Predictions are averaged over the images as they are and moved by 1 to `shifts` pixels up,
-        down, left and right, zeros coming in, which makes them more accurate where training
-        moved images too (see `augmenter`), and takes 1 + 4 `shifts` times as long. May be set on a
-        fitted classifier. Images of height or width 1 are not moved.
+    tta_shifts : int, default=0
+        Test-time augmentation: predictions are averaged over each image and copies of it shifted
+        up, down, left and right by 1 to `tta_shifts` pixels, with zeros at the edges. It improves
+        accuracy if training images are shifted too (see `augmenter`). Prediction takes 1 + 4
+        `tta_shifts` times as long. It may be set on a fitted classifier. Images of height or
+        width 1 are not shifted.
 
     precision : {"auto", "float32", "float64", "mixed_bfloat16"}, default="auto"
-        Arithmetic of the network. "mixed_bfloat16" multiplies in 16 bits and keeps weights, the
-        loss and probabilities in 32: twice as fast on processors that have instructions for it.
-        "auto": float64 for float64 images; for others mixed_bfloat16 where Linux names such
-        instructions of the processor (AVX512-BF16, AMX) and the network gives probabilities in
-        single precision, else float32. The last layers of a functional or sequential network, from
-        the last with weights on, are kept in float32; one of another kind gives its last layers
-        ``dtype="float32"``.
+        Floating-point precision of the network. "mixed_bfloat16" computes products in 16 bits and
+        keeps the weights, the loss and the probabilities in 32 bits; it is twice as fast on
+        processors with bfloat16 instructions. "auto" is float64 for float64 images. For others it
+        is mixed_bfloat16 if Linux reports such instructions (AVX512-BF16, AMX) and the network
+        returns probabilities in float32, else float32. The layers of a functional or
+        sequential model from the last one with weights on are kept in float32. Other models must
+        give their last layers ``dtype="float32"`` themselves.
 
     class_weight : dict, "balanced" or None, default=None
-        Weight of each label, multiplied with `sample_weight`; labels left out weigh 1.
-        "balanced" weighs them inversely to their frequency.
+        Weight of each class, multiplied by `sample_weight`. Classes that are not in the dict have
+        weight 1. "balanced" weights are inversely proportional to class frequencies, for
+        imbalanced data.
 
     early_stopping : bool, default=False
-        Whether to stop when the accuracy on validation data no longer improves, and go back to
-        the weights of the best epoch, which are kept in memory.
+        Whether to stop training when the accuracy on the validation set stops improving, and to
+        restore the weights of the best epoch, which are kept in memory.
 
     validation_fraction : float, default=0.1
-        Part of the training images, in (0, 1), set aside for `early_stopping`, with classes in
-        the same proportions; unless :meth:`fit` is given `validation_data`.
+        Fraction of the training images, in (0, 1), to set aside as a stratified validation set
+        for `early_stopping`. Ignored if :meth:`fit` receives `X_val`.
 
     n_iter_no_change : int or numpy.inf, default=5
-        Number of epochs without improvement after which `early_stopping` stops. ``numpy.inf``
-        trains for all `epochs`, and goes back to the best.
+        Number of epochs without improvement after which `early_stopping` stops training.
+        ``numpy.inf`` never stops early, but still restores the best weights.
 
     callbacks : list of keras.callbacks.Callback or callable, or None, default=None
-        Called during training. Each fit works on copies of callbacks, so that clones share nothing
-        and these stay as they are; what a callback records for later, let it write to a file.
-        A callback that holds something in use elsewhere, such as a progress bar or a trial of
-        Optuna's, is refused: in its place, pass a function without arguments that returns a new
-        callback, which each fit calls. What the function refers to is not copied.
+        keras callbacks. Each fit works on copies of them, so that clones share no state. Callbacks
+        that collect results must write them to a file. A callback that holds a live object, such
+        as a progress bar or an Optuna trial, cannot be copied and is refused. Pass a function
+        without arguments that returns a new callback instead; each fit calls it, and what it
+        refers to is not copied.
 
     warm_start : bool, default=False
-        Whether :meth:`fit` goes on from the weights, the optimizer's state and the history of
-        the last one. The network, the loss, the optimizer and its learning rate stay those of
-        the first fit, whatever these parameters were set to since; to change the rate, assign to
-        ``model_.optimizer.learning_rate``. The "cosine" schedule needs a new optimizer each time.
+        Whether :meth:`fit` continues from the weights, the optimizer state and the history of the
+        previous fit. The architecture, the loss, the optimizer and its learning rate remain those
+        of the first fit, even if these parameters have changed. To change the learning rate, set
+        ``model_.optimizer.learning_rate``. The "cosine" schedule uses a new optimizer in each fit.
 
     checkpoint_dir : str, os.PathLike or None, default=None
-        Folder in which :meth:`fit` writes where training stands after each epoch, so that it can be
-        stopped at any time, or killed: called again with the same parameters and data, it goes
-        on from there and comes to the same weights. Each training has a file of its own, known by
-        all that it begins from, so that the fits of a search can share the folder; it is removed
-        at the end. `random_state` must be given. What `callbacks` and augmenters of other kinds
-        keep to themselves is not written: they begin anew, and a callback that goes by the epochs
-        before, such as keras' ``ReduceLROnPlateau``, leads to other weights then.
-        :meth:`partial_fit` writes nothing.
+        Folder for checkpoints. :meth:`fit` saves its state there after each epoch. If it is
+        interrupted or killed, calling it again with the same parameters and data resumes training
+        and gives the same weights. Each training has its own file, identified by everything that
+        it depends on, so that the fits of a search can share a folder. The file is removed at the
+        end. `random_state` is required. The internal state of `callbacks` and of augmenters of
+        other libraries is not saved: they start from the beginning, and a callback that depends on
+        earlier epochs, such as ``ReduceLROnPlateau``, then leads to different weights.
+        :meth:`partial_fit` saves no checkpoints.
 
     verbose : int or bool, default=0
-        0: silent. 1 or more: a progress bar for each epoch.
+        0 is silent. 1 or more shows a progress bar for each epoch.
 
     random_state : int, RandomState instance or None, default=None
-        Draws the initial weights, the order of the images, the dropout masks, the validation
-        images and what the augmenter draws. An int makes two fits on one machine predict
-        identically. The global generators of Python, NumPy and keras are left as they were; None
-        draws one seed from NumPy's, as
-        everywhere in scikit-learn.
+        Controls the initial weights, the order of the images, the dropout masks, the validation
+        split and the augmentation. With an int, two fits on the same machine give identical
+        predictions. The global random generators of Python, NumPy and keras are not changed; as
+        everywhere in scikit-learn, None draws one seed from NumPy's.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted.
+        Sorted class labels.
 
     n_classes_ : int
         Number of classes.
 
     n_features_in_ : int
-        Number of pixels (times channels) of an image, for rows and images alike.
+        Number of values of an image: height times width times channels.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where the training data had any.
+        Names of the columns, if the training data had any.
 
     image_shape_ : tuple of int
-        ``(height, width, channels)`` of the images that the network sees. Rows become a square
-        gray image where their length is a square, else a strip of height 1.
+        ``(height, width, channels)`` of the network's input. Rows become square gray images if
+        their length is a square number, else images of height 1.
 
     model_ : keras.Model
-        The trained network. Where `flips` or `shifts` is set, its own predictions are not those of
-        the classifier, which averages over mirrored and moved images; :meth:`save_model` writes a
-        model that does the same.
+        The trained network. With `horizontal_flip` or `tta_shifts`, its own predictions differ
+        from those of the classifier, which apply test-time augmentation; :meth:`save_model` writes
+        a model that includes it.
 
     precision_ : {"float32", "float64", "mixed_bfloat16"}
-        Arithmetic of the network.
+        Floating-point precision of the network.
 
     keras_classifier_ : scikeras.wrappers.KerasClassifier
-        Holds ``model_``; it knows the classes as 0 to ``n_classes_ - 1``.
+        Holds ``model_``. Its classes are 0 to ``n_classes_ - 1``.
 
     history_ : dict of lists
-        "loss" and "accuracy" of each epoch, and "val_loss" and "val_accuracy" of those with
-        validation data.
+        "loss" and "accuracy" of each epoch, and "val_loss" and "val_accuracy" if there is a
+        validation set.
 
     n_iter_ : int
-        Number of epochs done, those of earlier fits included under `warm_start` and
+        Number of epochs, including those of earlier fits with `warm_start` or
         :meth:`partial_fit`.
 
     n_steps_ : int
-        Number of steps of the optimizer, one for each batch, in all these epochs.
+        Number of optimizer steps in these epochs.
 
     best_epoch_ : int
-        Position in ``history_`` of the epoch whose weights were kept. With `early_stopping` only.
+        Index in ``history_`` of the epoch whose weights were restored. With `early_stopping` only.
 
     See Also
     --------
-    skfashion.make_cnn_pipeline : From pixels of bytes to this classifier, in one pipeline.
+    skfashion.make_cnn_pipeline : Pipeline that scales the pixels for this classifier.
     sklearn.neural_network.MLPClassifier : Fully connected networks.
 
     Notes
     -----
-    Integer pixels are cast batch by
-    batch, so that the images in memory are not copied.
+    Integer pixels are converted batch by batch, so that no floating-point copy of all images is
+    made.
 
-    Interrupting :meth:`fit` (Ctrl-C) ends training with a warning, as in
-    :class:`~sklearn.neural_network.MLPClassifier`; what was learned so far stays, though the epoch
-    begun is not counted. It raises ``KeyboardInterrupt`` instead, and the classifier is as it was
-    before, in three cases: with `checkpoint_dir`, where training goes on when :meth:`fit` is called
-    again; before the end of the first epoch; and where a function of scikit-learn, joblib, dask or
-    Optuna has called :meth:`fit`, directly or not, such as a search, a cross-validation or an
-    ensemble, whose results a network that is half trained must not enter. Pipelines do not count as
-    such.
+    **Interrupting training.** Ctrl-C ends :meth:`fit` with a warning and keeps the weights learned
+    so far, as in :class:`~sklearn.neural_network.MLPClassifier`; the unfinished epoch is not
+    counted. In three cases it raises ``KeyboardInterrupt`` instead and leaves the classifier
+    unchanged: with `checkpoint_dir`, where the next :meth:`fit` resumes training; before the end
+    of the first epoch; and if :meth:`fit` was called by scikit-learn, joblib, dask or Optuna, for
+    example in a search, a cross-validation or an ensemble, whose results must not contain a
+    half-trained network. Pipelines do not count.
 
-    The settings that keras has for a whole process (``keras.config``: `floatx`, `dtype_policy`,
-    `epsilon`, `image_data_format`) make no difference to networks, and stay as they are. A limit to
-    all trainings (``keras.config.set_max_epochs``, ``set_max_steps_per_epoch``) holds here too;
-    keras warns of it.
+    **Global settings of keras.** `floatx`, `dtype_policy`, `epsilon` and `image_data_format` in
+    ``keras.config`` have no effect on the networks and are not changed. Limits for all trainings
+    (``keras.config.set_max_epochs``, ``set_max_steps_per_epoch``) apply here too, with a warning
+    from keras.
 
-    Rows may hold something else than images, so that built-in architectures cut kernels and pools
-    to fit when rows are too short for them; images that are too small are an error.
+    **Short rows.** Rows do not have to be images. Built-in architectures shrink their kernels and
+    pools if rows are too short for them; images that are too small are an error.
 
     Examples
     --------
@@ -313,7 +315,7 @@ class KerasCNNClassifier(
     _parameter_constraints = {
         "architecture": [StrOptions(set(ARCHITECTURES)), callable],
         "filters": ["array-like", None],
-        "depth": [Interval(Integral, 0, None, closed="left"), None],
+        "blocks_per_stage": [Interval(Integral, 0, None, closed="left"), None],
         "kernel_size": [Interval(Integral, 1, None, closed="left"), None],
         "dense_units": [Interval(Integral, 0, None, closed="left"), None],
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like", None],
@@ -327,14 +329,14 @@ class KerasCNNClassifier(
             None,
         ],
         "learning_rate_schedule": [StrOptions({"constant", "cosine"})],
-        "warmup": [Interval(Real, 0, 1, closed="left")],
+        "warmup_fraction": [Interval(Real, 0, 1, closed="left")],
         "weight_decay": [Interval(Real, 0, None, closed="left"), None],
         "ema_momentum": [Interval(Real, 0, 1, closed="neither"), None],
         "loss": [str, callable],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "augmenter": [HasMethods("augment"), HasMethods("get_config"), list, tuple, None],
-        "flips": ["boolean"],
-        "shifts": [Interval(Integral, 0, None, closed="left")],
+        "horizontal_flip": ["boolean"],
+        "tta_shifts": [Interval(Integral, 0, None, closed="left")],
         "precision": [StrOptions({"auto", *PRECISIONS})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "early_stopping": ["boolean"],
@@ -357,7 +359,7 @@ class KerasCNNClassifier(
         architecture="three_conv",
         *,
         filters=None,
-        depth=None,
+        blocks_per_stage=None,
         kernel_size=None,
         dense_units=None,
         dropout=None,
@@ -367,14 +369,14 @@ class KerasCNNClassifier(
         optimizer="adam",
         learning_rate=None,
         learning_rate_schedule="constant",
-        warmup=0.1,
+        warmup_fraction=0.1,
         weight_decay=None,
         ema_momentum=None,
         loss="sparse_categorical_crossentropy",
         label_smoothing=0.0,
         augmenter=None,
-        flips=False,
-        shifts=0,
+        horizontal_flip=False,
+        tta_shifts=0,
         precision="auto",
         class_weight=None,
         early_stopping=False,
@@ -388,7 +390,7 @@ class KerasCNNClassifier(
     ):
         self.architecture = architecture
         self.filters = filters
-        self.depth = depth
+        self.blocks_per_stage = blocks_per_stage
         self.kernel_size = kernel_size
         self.dense_units = dense_units
         self.dropout = dropout
@@ -398,14 +400,14 @@ class KerasCNNClassifier(
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
-        self.warmup = warmup
+        self.warmup_fraction = warmup_fraction
         self.weight_decay = weight_decay
         self.ema_momentum = ema_momentum
         self.loss = loss
         self.label_smoothing = label_smoothing
         self.augmenter = augmenter
-        self.flips = flips
-        self.shifts = shifts
+        self.horizontal_flip = horizontal_flip
+        self.tta_shifts = tta_shifts
         self.precision = precision
         self.class_weight = class_weight
         self.early_stopping = early_stopping
@@ -420,28 +422,36 @@ class KerasCNNClassifier(
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     @held_back()
-    def fit(self, X, y, sample_weight=None, validation_data=None):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train the network.
 
         Parameters
         ----------
         X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
-            Pixels: finite, real, dense.
+            Training images: finite real pixels, dense.
 
         y : array-like of shape (n,)
-            Labels: strings, integers or booleans, at least two different ones.
+            Class labels: strings, integers or booleans, at least two different ones.
 
         sample_weight : array-like of shape (n,), default=None
-            Weights, at least 0 and not all 0. Images of weight 0 are left out.
+            Sample weights, at least 0 and not all 0. Images of weight 0 are left out.
 
-        validation_data : tuple (X, y) or (X, y, sample_weight), default=None
-            Evaluated after each epoch, and what `early_stopping` goes by if it is set. In a
-            pipeline, these images do not pass through the steps before.
+        X_val : array-like of shape (n_val, features), (n_val, height, width) or \
+                (n_val, height, width, channels), default=None
+            Validation images. They are evaluated after each epoch, and `early_stopping` uses them
+            if it is set. For a pipeline to transform them, see
+            :ref:`Validation set in a pipeline <validation-set-in-a-pipeline>`.
+
+        y_val : array-like of shape (n_val,), default=None
+            Labels of `X_val`, all of them in `y`.
+
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Sample weights of `X_val`.
 
         Returns
         -------
         self : KerasCNNClassifier
-            The trained classifier. After an error, it is as it was before.
+            The fitted classifier. After an error, it is unchanged.
 
         Raises
         ------
@@ -451,8 +461,8 @@ class KerasCNNClassifier(
         """
         if self.checkpoint_dir is not None and self.random_state is None:
             raise ValueError(
-                "checkpoint_dir needs random_state: without it, no two trainings are the same, so "
-                "that none can go on where another stopped. Set random_state, for example to 0."
+                "checkpoint_dir requires random_state: without a fixed seed, a later fit "
+                "cannot repeat this training, and so not resume it. Set it, for example to 0."
             )
         context = begin_fit(self, self.epochs if isinstance(self.epochs, Integral) else None)
         callback_data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
@@ -461,7 +471,7 @@ class KerasCNNClassifier(
             rows, y = self._validate_training(X, y, first_pass)
             self._set_classes(unique_labels(y)[0], first_pass)
             samples = Samples.encode(rows, y, sample_weight, self.classes_)
-            training, validation = self._split(samples, validation_data)
+            training, validation = self._split(samples, X_val, y_val, sample_weight_val)
             settings = TrainingSettings.from_estimator(self, len(training))
             if context is not None:
                 context.max_subtasks = settings.epochs
@@ -478,41 +488,42 @@ class KerasCNNClassifier(
     @fit_context(prefer_skip_nested_validation=True)
     @held_back()
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Train for one epoch on some images, going on from where training is.
+        """Train for one epoch, continuing from the current state.
 
-        The network, the loss, the optimizer and its learning rate are those of the first call.
+        The architecture, the loss, the optimizer and its learning rate are those of the first
+        call.
 
         Parameters
         ----------
         X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
-            Pixels: finite, real, dense.
+            Training images: finite real pixels, dense.
 
         y : array-like of shape (n,)
-            Labels, all of them among `classes`.
+            Class labels, all of them in `classes`.
 
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever come. Needed in the first call, may be left out later.
+            All class labels of all calls. Required in the first call, optional later.
 
         sample_weight : array-like of shape (n,), default=None
-            Weights, at least 0 and not all 0.
+            Sample weights, at least 0 and not all 0.
 
         Returns
         -------
         self : KerasCNNClassifier
-            The classifier. After an error, it is as it was before.
+            The fitted classifier. After an error, it is unchanged.
 
         Raises
         ------
         ValueError
-            As :meth:`fit`, and if `classes` are missing in the first call or differ later, or
+            As :meth:`fit`. Also if `classes` is missing in the first call or differs later, and
             with ``early_stopping=True`` or ``class_weight="balanced"``, which need all images.
         """
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True.")
         if self.class_weight == "balanced":
             raise ValueError(
-                "partial_fit does not support class_weight='balanced', which needs all labels: "
-                "compute the weights from them and pass class_weight as a dict."
+                "partial_fit does not support class_weight='balanced', which needs all labels. "
+                "Compute the weights first and pass class_weight as a dict."
             )
         with unchanged_on_error(self):
             first_pass = not hasattr(self, "_network")
@@ -528,66 +539,66 @@ class KerasCNNClassifier(
         return self
 
     def predict_proba(self, X):
-        """Return the probability of each class.
+        """Predict class probabilities.
 
         Parameters
         ----------
         X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
-            Pixels, as many an image as in training; rows and images are both taken.
+            Images of the shape seen during fit, or rows of as many pixels.
 
         Returns
         -------
         ndarray of shape (n, n_classes)
-            Each row sums to 1; columns in the order of ``classes_``. float64 where training was
-            in float64, else float32.
+            Each row sums to 1. The columns are in the order of ``classes_``. The dtype is float64
+            if ``precision_`` is "float64", else float32.
 
         Raises
         ------
         ValueError
-            If the images are not those that the network was trained for, their pixels are too
-            large for it, or `flips` or `shifts` was set to what cannot be used.
+            If the images have another shape than during fit, their pixels are too large, or
+            `horizontal_flip` or `tta_shifts` was set to an invalid value.
         """
         check_is_fitted(self)
         return self._predict(X, lambda model: model, self.n_classes_)
 
     def predict_log_proba(self, X):
-        """Return the logarithm of the probability of each class.
+        """Predict the logarithms of class probabilities.
 
         Parameters
         ----------
         X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
-            Pixels, as many an image as in training; rows and images are both taken.
+            Images of the shape seen during fit, or rows of as many pixels.
 
         Returns
         -------
         ndarray of shape (n, n_classes)
-            Natural logarithms of what :meth:`predict_proba` returns; minus infinity for 0.
+            Natural logarithms of the probabilities; minus infinity where one is 0.
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
     def transform(self, X):
-        """Return what the network makes of each image before it tells the classes.
+        """Return embeddings: the input of the final dense layer.
 
-        These are the numbers that the last dense layer is given: images that look alike to the
-        network are close to each other, so that nearest neighbours among them are similar items.
+        Images that look similar to the network have embeddings close to each other, so that
+        nearest neighbors among the embeddings are similar items.
 
         Parameters
         ----------
         X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
-            Pixels, as many an image as in training; rows and images are both taken.
+            Images of the shape seen during fit, or rows of as many pixels.
 
         Returns
         -------
         ndarray of shape (n, n_features_out)
-            As many numbers as the last dense layer takes: 128 for "residual", 64 for "three_conv",
-            as they are by default. Averaged over the same mirrored and moved images as
-            predictions. float64 where training was in float64, else float32.
+            Embeddings: with the default parameters, 128 features for "small_resnet" and 64 for
+            "three_conv". Test-time augmentation applies as in :meth:`predict_proba`. The dtype is
+            float64 if ``precision_`` is "float64", else float32.
 
         Raises
         ------
         ValueError
-            As :meth:`predict_proba`, and if the network is not of layers that end in a dense one.
+            As :meth:`predict_proba`. Also if the last layer with weights is not a dense layer.
 
         Examples
         --------
@@ -604,24 +615,24 @@ class KerasCNNClassifier(
         return self._predict(X, embedding_of, self._n_features_out)
 
     def predict(self, X):
-        """Return the most probable label of each image.
+        """Predict class labels.
 
         Parameters
         ----------
         X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
-            Pixels, as many an image as in training; rows and images are both taken.
+            Images of the shape seen during fit, or rows of as many pixels.
 
         Returns
         -------
         ndarray of shape (n,)
-            Labels from ``classes_``; the first of those that are equally probable.
+            The most probable label of each image; in a tie, the first one in ``classes_``.
         """
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
     @property
     def model_(self):
-        """The trained network, a ``keras.Model`` that no other classifier runs on."""
+        """The trained ``keras.Model``, which is not shared with other classifiers."""
         return self.keras_classifier_.model_
 
     @property
@@ -632,26 +643,26 @@ class KerasCNNClassifier(
         return self._network.detach()
 
     def save_model(self, path):
-        """Write the network to a file from which keras alone loads it.
+        """Save the network to a file that keras can load without skfashion.
 
-        The model takes images with pixels scaled as in training, and returns the probabilities that
-        :meth:`predict_proba` returns, in the order of ``classes_``: where `flips` or `shifts` is
-        set, it averages over the same mirrored and moved images. It computes in float32, or in
-        float64 where training did, and comes without the optimizer. To keep the whole classifier,
-        or the pipeline that it is in, use pickle, joblib or skops.
+        The saved model takes images with pixels scaled as in training and returns the same
+        probabilities as :meth:`predict_proba`, in the order of ``classes_``. It includes test-time
+        augmentation if `horizontal_flip` or `tta_shifts` is set. It computes in float32, or in
+        float64 if ``precision_`` is "float64". The optimizer is not saved. To save the whole
+        classifier, or a pipeline with it, use pickle, joblib or skops.
 
         Parameters
         ----------
         path : str, bytes or os.PathLike
-            Ends in ``.keras``, or in ``.h5`` or ``.hdf5`` for keras' older format, which cannot
-            hold an average over mirrored and moved images. A file that is there, or that a link
-            there leads to, is replaced, once the new one is whole, and the new one takes its mode.
+            Path ending in ``.keras``, or in ``.h5`` or ``.hdf5`` for the older format of keras,
+            which cannot hold test-time augmentation. An existing file is replaced once the new one
+            is complete; its permissions and links are kept.
 
         Raises
         ------
         ValueError
-            If the path ends in anything else, or in ``.h5`` or ``.hdf5`` while `flips` or `shifts`
-            is set.
+            If the path has another ending, or ends in ``.h5`` or ``.hdf5`` while `horizontal_flip`
+            or `tta_shifts` is set.
         """
         check_is_fitted(self)
         is_average = bool(self._effective_flip() or self._effective_shifts())
@@ -681,8 +692,8 @@ class KerasCNNClassifier(
         return {**state, **{name: pack_parameters(state[name]) for name in _KERAS_PARAMETERS}}
 
     def __sklearn_clone__(self):
-        # The parameters that are keras' without its own copies of layers, which draw from Python's
-        # global generator; callbacks as they are, as each fit copies them, or says why it cannot.
+        # Copying a keras layer draws from Python's global generator, so keras objects are cloned
+        # as serialized parameters. Callbacks are shared, because each fit copies them.
         apart = {name: pack_parameters(vars(self)[name]) for name in _KERAS_PARAMETERS}
         rest = object.__new__(type(self))
         vars(rest).update(vars(self), callbacks=None, **dict.fromkeys(apart))
@@ -692,12 +703,12 @@ class KerasCNNClassifier(
 
     @property
     def _n_features_out(self):
-        """Number of columns of what `transform` returns, by which scikit-learn names them."""
+        """Number of output features, from which scikit-learn makes their names."""
         with self._network.predicting() as model:
             return embedding_of(model).output_shape[-1]
 
     def _predict(self, X, part_of, n_outputs):
-        """Return the outputs of a part of the network, averaged over all views of each image."""
+        """Return outputs of a part of the network, with test-time augmentation."""
         self._check_views()
         rows, _ = validate_images(self, X, reset=False)
         check_largest(rows, self._dtype)
@@ -713,18 +724,18 @@ class KerasCNNClassifier(
                 outputs[part] = np.mean(predicted, axis=0, dtype=self._dtype)
         if not np.isfinite(outputs).all():
             raise ValueError(
-                "The network made numbers of X that are not finite: scale X as the training images "
-                f"were scaled. Its pixels go up to {max(rows.max(), -rows.min()):.2g}."
+                "The network's outputs for X are not finite. Scale X as the training images; its "
+                f"pixels go up to {max(rows.max(), -rows.min()):.2g}."
             )
         return outputs
 
     @property
     def _dtype(self):
-        """Type of images and probabilities."""
+        """Dtype of images and probabilities."""
         return "float64" if self.precision_ == "float64" else "float32"
 
     def _validate_training(self, X, y, first_pass):
-        """Return rows of pixels and labels; learn what they tell in the first pass."""
+        """Return rows of pixels and labels; set attributes learned from them in the first pass."""
         check_not_one_hot(y)
         (rows, y), image_shape = validate_images(self, X, y=y, reset=first_pass)
         check_classification_targets(y)
@@ -747,16 +758,16 @@ class KerasCNNClassifier(
             self.n_classes_ = len(classes)
         elif not np.array_equal(classes, self.classes_):
             raise ValueError(
-                "Training can only go on with the classes it began with, "
-                f"{self.classes_.tolist()}; got {classes.tolist()}."
+                f"Training can only continue with the same classes, {self.classes_.tolist()}; got "
+                f"{classes.tolist()}."
             )
 
-    def _split(self, samples, validation_data):
-        """Return samples to train on, and those to validate with or None."""
+    def _split(self, samples, X_val, y_val, sample_weight_val):
+        """Return training samples, and validation samples or None."""
         training = samples.apply_class_weight(self.class_weight, self.classes_)
         _check_several(self.classes_[np.unique(samples.codes[training.indices])])
-        if validation_data is not None:
-            return training, self._encode_validation(validation_data)
+        if not (X_val is None and y_val is None and sample_weight_val is None):
+            return training, self._encode_validation(X_val, y_val, sample_weight_val)
         if not self.early_stopping:
             return training, None
         training, validation = training.split_validation(self.validation_fraction, self._seed)
@@ -764,7 +775,7 @@ class KerasCNNClassifier(
         return training, replace(validation, weights=samples.weights)
 
     def _train(self, settings, training, validation, first_pass, context=None, callback_data=None):
-        """Train the network, a new one in the first pass, and learn what came of it."""
+        """Train the network, a new one in the first pass, and set the learned attributes."""
         check_process()
         # Imported here, as they load keras.
         from .training._sklearn_callbacks import EpochTasks
@@ -786,49 +797,45 @@ class KerasCNNClassifier(
             self.best_epoch_ = result.best_epoch
 
     def _check_views(self):
-        # Before predictions too, as these two may have been set since training.
-        names = ("flips", "shifts")
+        # Also before predictions, because these two may be set on a fitted classifier.
+        names = ("horizontal_flip", "tta_shifts")
         validate_parameter_constraints(
             {name: self._parameter_constraints[name] for name in names},
             {name: getattr(self, name) for name in names},
             caller_name=type(self).__name__,
         )
         height, width, _ = self.image_shape_
-        if self._effective_shifts() and self.shifts >= min(height, width):
+        if self._effective_shifts() and self.tta_shifts >= min(height, width):
             raise ValueError(
-                f"shifts must be less than the sides of the images, {height} x {width} pixels; got "
-                f"{self.shifts}."
+                f"tta_shifts must be less than the sides of the images, {height} x {width} pixels; "
+                f"got {self.tta_shifts}."
             )
 
     def _views(self, images, pad=np.pad):
         return tta_views(images, self._effective_flip(), self._effective_shifts(), pad)
 
     def _effective_flip(self):
-        return self.flips and self.image_shape_[0] > 1
+        return self.horizontal_flip and self.image_shape_[0] > 1
 
     def _effective_shifts(self):
-        return self.shifts if min(self.image_shape_[:2]) > 1 else 0
+        return self.tta_shifts if min(self.image_shape_[:2]) > 1 else 0
 
-    def _encode_validation(self, validation_data):
-        if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
-            length = f" of {len(validation_data)}" if hasattr(validation_data, "__len__") else ""
-            raise ValueError(
-                "validation_data must be a tuple (X, y) or (X, y, sample_weight), got a "
-                f"{type(validation_data).__name__}{length}."
-            )
-        X, y, *sample_weight = validation_data
+    def _encode_validation(self, X_val, y_val, sample_weight_val):
+        if X_val is None or y_val is None:
+            missing = "X_val" if X_val is None else "y_val"
+            raise ValueError(f"A validation set needs both X_val and y_val; {missing} is missing.")
         try:
-            rows, _ = validate_images(self, X, reset=False)
+            rows, _ = validate_images(self, X_val, reset=False)
             check_largest(rows, self._dtype)
-            compare_scale(self, rows, reset=False, name="X of validation_data")
-            check_not_one_hot(y)
-            y = column_or_1d(y)
-            assert_all_finite(y, input_name="y")
+            compare_scale(self, rows, reset=False, name="X_val")
+            check_not_one_hot(y_val)
+            y = column_or_1d(y_val)
+            assert_all_finite(y, input_name="y_val")
             check_classification_targets(y)
             check_consistent_length(rows, y)
-            return Samples.encode(rows, y, *(sample_weight or [None]), self.classes_)
+            return Samples.encode(rows, y, sample_weight_val, self.classes_)
         except ValueError as error:
-            raise ValueError(f"validation_data cannot be used: {error}") from error
+            raise ValueError(f"The validation set (X_val, y_val) is invalid: {error}") from error
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -5,14 +5,14 @@ from skfashion.preprocessing import RandomErasing
 from .runtime._keras import building
 
 _SHARED = {
-    "architecture": "residual",
+    "architecture": "small_resnet",
     "batch_size": "auto",
     "optimizer": "conv_muon",
     "learning_rate": 0.04,
     "learning_rate_schedule": "cosine",
-    "warmup": 0.2,
+    "warmup_fraction": 0.2,
     "label_smoothing": 0.1,
-    "flips": True,
+    "horizontal_flip": True,
 }
 # Few images need more epochs, hence the least number of steps: enough that a few thousand
 # photographs are learned.
@@ -22,7 +22,7 @@ PRESETS = {
     "fast": {**_SHARED, "epochs": (4, 800), "erasing": None, "translation": None},
     "balanced": {
         **_SHARED,
-        "depth": 2,
+        "blocks_per_stage": 2,
         "learning_rate": 0.03,
         "epochs": (11, 2000),
         "erasing": 0.25,
@@ -30,10 +30,10 @@ PRESETS = {
     },
     "best": {
         **_SHARED,
-        "depth": 2,
+        "blocks_per_stage": 2,
         "learning_rate": 0.03,
         "epochs": (100, 6000),
-        "shifts": 1,
+        "tta_shifts": 1,
         "erasing": 0.5,
         "translation": 2.5 / 28,
     },

@@ -36,7 +36,7 @@ _JPEG = ("JPEG", "MPO")
 # JPEG files of more pixels are decoded at a half, a quarter or an eighth of their size.
 _LARGE = 2**24
 _MOST_SCANS = 32  # of a progressive JPEG file of as many pixels as there may be
-_TILE_SIZES = ((322, 323), (256, 278))  # tags of TIFF: width and height of a tile, or of a strip
+_TILE_WIDTH, _TILE_HEIGHT = 322, 323  # tags of TIFF
 _ENOUGH = 2**21  # pixels
 _loading = threading.Lock()
 _BITS_PER_SAMPLE, _MAX_SAMPLE_VALUE = 258, 281  # tags of TIFF
@@ -266,9 +266,8 @@ def _check_cost(image, file, max_pixels, name):
                 "max_pixels if you trust it."
             )
     tags = getattr(image, "tag_v2", {})
-    for width, height in _TILE_SIZES:
-        tile = _tag(tags, width), min(_tag(tags, height), max(image.size[1], _tag(tags, 323)))
-        _check_size(tile, max_pixels, f"A tile of {name}")
+    tile = _tag(tags, _TILE_WIDTH), _tag(tags, _TILE_HEIGHT)
+    _check_size(tile, max_pixels, f"A tile of {name}")
 
 
 def _count_scans(file):

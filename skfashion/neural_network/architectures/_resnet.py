@@ -7,19 +7,21 @@ from skfashion.neural_network.runtime._keras import load_keras
 from ._checks import check_network
 
 
-def _check_options(depth, dropout):
-    if not isinstance(depth, Integral) or depth < 0:
-        raise ValueError(f"depth must be an integer of at least 0, got {depth!r}.")
+def _check_options(blocks_per_stage, dropout):
+    if not isinstance(blocks_per_stage, Integral) or blocks_per_stage < 0:
+        raise ValueError(
+            f"blocks_per_stage must be an integer of at least 0, got {blocks_per_stage!r}."
+        )
     if not isinstance(dropout, Real) or not 0 <= dropout < 1:
         raise ValueError(f"dropout must be one rate of at least 0 and below 1, got {dropout!r}.")
 
 
-def residual(
+def small_resnet(
     input_shape,
     n_classes,
     *,
     filters=(16, 64, 128),
-    depth=1,
+    blocks_per_stage=1,
     dropout=0.0,
     batch_normalization=True,
     shrink=False,
@@ -42,7 +44,7 @@ def residual(
         Number of outputs.
     filters : sequence of int, default=(16, 64, 128)
         Filters of each stage; its length is the number of stages.
-    depth : int, default=1
+    blocks_per_stage : int, default=1
         Residual blocks in each stage; never more than one in the first.
     dropout : float, default=0.0
         Rate, in [0, 1), before the classes.
@@ -64,12 +66,12 @@ def residual(
 
     Examples
     --------
-    >>> from skfashion.neural_network import residual
-    >>> residual((28, 28, 1), 10).count_params()
+    >>> from skfashion.neural_network import small_resnet
+    >>> small_resnet((28, 28, 1), 10).count_params()
     460122
     """
     check_network(input_shape, n_classes, filters)
-    _check_options(depth, dropout)
+    _check_options(blocks_per_stage, dropout)
     layers = load_keras().layers
     from ._layers import BatchNormalization
 
@@ -92,7 +94,7 @@ def residual(
     x = inputs = load_keras().Input(input_shape)
     for stage, n_filters in enumerate(filters):
         x = activated(convolved(x, n_filters, strides=2 if stage else 1))
-        for _ in range(depth if stage else min(depth, 1)):
+        for _ in range(blocks_per_stage if stage else min(blocks_per_stage, 1)):
             branch = convolved(activated(convolved(x, n_filters)), n_filters, first=False)
             x = activated(layers.Add()([x, branch]))
     x = layers.GlobalAveragePooling2D()(x)

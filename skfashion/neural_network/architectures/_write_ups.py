@@ -7,7 +7,7 @@ import numpy as np
 from skfashion.neural_network.runtime._keras import load_keras
 
 from ._checks import check_network
-from ._resnet import residual
+from ._resnet import small_resnet
 
 
 def _rates(dropout, n_places):
@@ -356,5 +356,11 @@ def one_conv_dropout(
 
 ARCHITECTURES = {
     function.__name__: function
-    for function in (one_conv_dropout, residual, three_conv, three_conv_dropout, two_conv_dropout)
+    for function in (
+        one_conv_dropout,
+        small_resnet,
+        three_conv,
+        three_conv_dropout,
+        two_conv_dropout,
+    )
 }

@@ -67,9 +67,9 @@ def save_model(model, path, *, is_average):
         )
     if is_average and path.suffix != ".keras":
         raise ValueError(
-            f"HDF5 cannot hold the average over mirrored and moved images, got {str(path)!r}: "
-            "choose a path that ends in .keras, or set flips=False and shifts=0, which changes the "
-            "predictions of the classifier too."
+            f"HDF5 cannot hold test-time augmentation, got {str(path)!r}. Choose a path that ends "
+            "in .keras, or set horizontal_flip=False and tta_shifts=0, which also changes the "
+            "predictions of the classifier."
         )
     with replacing(path) as unfinished, warnings.catch_warnings():
         # keras' own way of reading its variables is deprecated by NumPy.

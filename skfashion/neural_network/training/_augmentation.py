@@ -85,7 +85,7 @@ class Augmentation:
     ----------
     augmenter : RandomErasing, keras.layers.Layer, list of them or None
         As the user gave it; copied, and left as it is.
-    flips : bool
+    horizontal_flip : bool
         Whether to mirror half of the images first.
     largest_pixel : float or None
         Of the training images, where it is known.
@@ -101,12 +101,12 @@ class Augmentation:
         If something in `augmenter` is made for pixels of another range.
     """
 
-    def __init__(self, augmenter, flips, largest_pixel):
+    def __init__(self, augmenter, horizontal_flip, largest_pixel):
         if augmenter is None:
             augmenter = []
         elif not isinstance(augmenter, list | tuple):
             augmenter = [augmenter]
-        self._flips = flips
+        self._flips = horizontal_flip
         self._random_state = None
         self._steps = [_step(one) for one in augmenter]
         for one in augmenter:

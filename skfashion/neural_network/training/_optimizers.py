@@ -48,7 +48,7 @@ def make_optimizer(keras, settings):
                 "the learning rate is a schedule itself: pass learning_rate as a number, or "
                 "learning_rate_schedule='constant'."
             )
-        n_warmup_steps = int(parameters["warmup"] * n_steps)
+        n_warmup_steps = int(parameters["warmup_fraction"] * n_steps)
         config["learning_rate"] = WarmupCosine(config["learning_rate"], n_steps, n_warmup_steps)
     if parameters["weight_decay"] is not None:
         config["weight_decay"] = parameters["weight_decay"]

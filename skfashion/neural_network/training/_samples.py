@@ -167,7 +167,7 @@ class Samples:
             raise ValueError(
                 f"early_stopping cannot set aside validation_fraction={validation_fraction} "
                 f"of {len(self)} samples, with all classes in both parts: {error} Change "
-                "validation_fraction, or pass validation_data to fit."
+                "validation_fraction, or pass X_val and y_val to fit."
             ) from error
         return [replace(self, indices=indices) for indices in parts]
 

@@ -7,7 +7,7 @@ from numbers import Integral
 
 # Parameters that make no difference to what a training comes to, and callbacks, which a checkpoint
 # knows by a rule of their own.
-WITHOUT_EFFECT = ("callbacks", "checkpoint_dir", "shifts", "verbose")
+WITHOUT_EFFECT = ("callbacks", "checkpoint_dir", "tta_shifts", "verbose")
 
 
 def effective_batch_size(batch_size, n_images):

@@ -15,7 +15,14 @@ from ._loop import train
 from ._losses import make_loss, takes_codes
 from ._optimizers import check_average, make_optimizer
 
-_OPTIONS = ("filters", "depth", "kernel_size", "dense_units", "dropout", "batch_normalization")
+_OPTIONS = (
+    "filters",
+    "blocks_per_stage",
+    "kernel_size",
+    "dense_units",
+    "dropout",
+    "batch_normalization",
+)
 
 
 class Trainer:
