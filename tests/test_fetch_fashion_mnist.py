@@ -7,6 +7,7 @@ data are at the end.
 import errno
 import gzip
 import hashlib
+import io
 import itertools
 import signal
 import socket
@@ -23,6 +24,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import requests
 
 import skfashion
 from skfashion import _files
@@ -825,3 +827,25 @@ def test_real_subsets(real_fashion_mnist, subset, rows):
     X, y = fetch_fashion_mnist(subset=subset, return_X_y=True, download_if_missing=False)
     np.testing.assert_array_equal(X, real_fashion_mnist.data[rows])
     np.testing.assert_array_equal(y, real_fashion_mnist.target[rows])
+
+
+def test_a_download_may_have_as_many_bytes_as_promised_and_no_more():
+    allowance = _download._Allowance(10)
+    allowance.take(4)
+    allowance.take(6)
+    with pytest.raises(ValueError, match="more bytes than it can have"):
+        allowance.take(1)
+
+
+def test_downloads_by_both_schemes_are_limited(monkeypatch):
+    mounted = {}
+
+    def get(session, url, **options):
+        mounted.update(session.adapters)
+        raise requests.ConnectionError("not in a test")
+
+    monkeypatch.setattr(requests.Session, "get", get)
+    with pytest.raises(ValueError, match="not in a test"):
+        _download.download("https://example.invalid", io.BytesIO(), n_bytes=10, name="file")
+    for scheme in ("http://", "https://"):
+        assert isinstance(mounted[scheme], _download._Adapter)
