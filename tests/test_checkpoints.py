@@ -455,16 +455,17 @@ def test_early_stopping_goes_on_where_it_was(scaled, tmp_path):
 def test_trainings_that_stop_elsewhere_have_files_of_their_own(scaled, tmp_path):
     X, y = scaled
     stopping = {"early_stopping": True, "n_iter_no_change": 3}
+    first = {"X_val": X[:50], "y_val": y[:50]}
     trainings = [
-        ({}, None),
-        ({}, (X[:50], y[:50])),
-        ({}, (X[:50], y[50:100])),
-        ({}, (X[50:100], y[50:100])),
-        ({}, (X[:50], y[:50], np.arange(50))),
-        ({"n_iter_no_change": 3}, (X[:50], y[:50])),
-        (stopping, {"X_val": X[:50], "y_val": y[:50]}),
+        ({}, {}),
+        ({}, first),
+        ({}, {"X_val": X[:50], "y_val": y[50:100]}),
+        ({}, {"X_val": X[50:100], "y_val": y[50:100]}),
+        ({}, {**first, "sample_weight_val": np.arange(50)}),
+        ({"n_iter_no_change": 3}, first),
+        (stopping, first),
         (stopping, {}),
-        ({**stopping, "n_iter_no_change": 4}, {"X_val": X[:50], "y_val": y[:50]}),
+        ({**stopping, "n_iter_no_change": 4}, first),
         ({**stopping, "validation_fraction": 0.2}, {}),
     ]
     for n_files, (settings, held_out) in enumerate(trainings, start=1):
