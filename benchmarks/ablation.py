@@ -80,7 +80,7 @@ def main():
             scores, pipeline = measure(settings, seed)
             figures.append([scores])
             if what == "fast":  # no training of its own
-                pipeline.set_params(cnn__flips=False)
+                pipeline.set_params(cnn__horizontal_flip=False)
                 figures[-1].append(_scores(pipeline, X_held_out, y_held_out, scores[2]))
         for name, values in zip(
             (what, "horizontal_flip in prediction"), zip(*figures, strict=True), strict=False
