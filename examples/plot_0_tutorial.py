@@ -1,17 +1,17 @@
 """
-Ten minutes with skfashion
-==========================
+Tutorial: skfashion in ten minutes
+==================================
 
-From the data to a classifier that is tuned, looked at and saved. All of it is scikit-learn's own
-way of working; only the names of the estimators are new.
+This tutorial loads images of clothes, trains a network, shows its errors, tunes it and saves it.
+It uses the usual tools of scikit-learn; only the estimators are new.
 """
 
 # %%
 # The data
 # --------
-# Fashion-MNIST has 60,000 training and 10,000 test images of clothes, 28 x 28 gray pixels, in ten
-# classes. They come as rows of bytes, as scikit-learn has them, from this machine or, the first
-# time, from the network.
+# Fashion-MNIST has 60,000 training images and 10,000 test images of clothes in ten classes, with
+# 28 x 28 gray pixels each. As usual in scikit-learn, each image is a row. The data are loaded from
+# this machine if they are there, else downloaded.
 
 from skfashion.datasets import fetch_fashion_mnist
 from skfashion.inspection import ImageGridDisplay
@@ -23,17 +23,17 @@ print(train.data.shape, train.data.dtype, test.data.shape)
 _ = ImageGridDisplay.from_images(train.data, train.target, target_names=names, n_rows=3, n_cols=8)
 
 # %%
-# A part of them is enough here, so that this page is built within a minute. With all of them, the
-# same lines take about two minutes on two cores that multiply bfloat16, and reach 0.937.
+# This page uses a part of the images to run in less than a minute. With all of them, the same code
+# takes about two minutes on two cores with bfloat16 instructions, and the accuracy is 0.937.
 
 X, y = train.data[:3_000], train.target[:3_000]
 X_test, y_test = test.data[:1_000], test.target[:1_000]
 
 # %%
-# A network
-# ---------
-# :func:`~skfashion.pipeline.make_cnn_pipeline` makes a plain pipeline: it scales the pixels, shapes
-# rows into images, and trains a convolutional network with settings that need no further choice.
+# Train a network
+# ---------------
+# :func:`~skfashion.pipeline.make_cnn_pipeline` returns a pipeline that scales the pixels, reshapes
+# the rows to images and trains a convolutional network. The default settings are a good start.
 
 from skfashion import make_cnn_pipeline
 
@@ -44,9 +44,9 @@ pipeline.fit(X, y)
 print(f"Accuracy on {len(X_test):,} test images: {pipeline.score(X_test, y_test):.4f}")
 
 # %%
-# What it gets wrong
-# ------------------
-# The mistakes that it is surest of come first; the bars are the probabilities of all classes.
+# Show the errors
+# ---------------
+# The most confident errors come first. The bars are the probabilities of all classes.
 
 from skfashion.inspection import ConfusedPairsDisplay, PredictionGridDisplay
 
@@ -62,12 +62,12 @@ _ = PredictionGridDisplay.from_estimator(
 )
 
 # %%
-# Which classes are taken for each other:
+# These pairs of classes are confused most often:
 
 _ = ConfusedPairsDisplay.from_estimator(pipeline, X_test, y_test, target_names=names, n_pairs=3)
 
 # %%
-# scikit-learn's own reports and displays take the pipeline as any other:
+# scikit-learn's reports and displays, such as the confusion matrix, work with the pipeline:
 
 import matplotlib.pyplot as plt
 from sklearn.metrics import ConfusionMatrixDisplay, classification_report
@@ -81,10 +81,10 @@ _ = ConfusionMatrixDisplay.from_estimator(
 )
 
 # %%
-# Tuning
-# ------
-# Parameters of the network are reached by the step's name, ``cnn``; here are few candidates on few
-# images, for time. With ``n_jobs=2``, two would train at once.
+# Tune the hyperparameters
+# ------------------------
+# The parameters of the network have the prefix ``cnn__``, the name of its step. To save time, this
+# search has two candidates and 400 images. With ``n_jobs=2``, two networks are trained at once.
 
 from sklearn.model_selection import GridSearchCV
 
@@ -96,19 +96,19 @@ for parameters, accuracy in zip(
     print(f"{accuracy:.4f}  {parameters}")
 
 # %%
-# Neighbours
-# ----------
-# The other classifier compares each image with all training images, exactly and fast:
+# Nearest neighbors
+# -----------------
+# The other classifier finds the nearest training images, exactly and fast:
 
 from skfashion import make_knn_pipeline
 
 knn = make_knn_pipeline(n_neighbors=6, weights="distance", n_jobs=-1).fit(X, y)
-print(f"Nearest neighbours: {knn.score(X_test, y_test):.4f}")
+print(f"Nearest neighbors: {knn.score(X_test, y_test):.4f}")
 
 # %%
-# Saving
-# ------
-# A fitted pipeline comes back whole from a pickle, in another process too.
+# Save and load
+# -------------
+# A fitted pipeline can be pickled and loaded in another process.
 
 import tempfile
 from pathlib import Path
@@ -123,7 +123,7 @@ with tempfile.TemporaryDirectory() as folder:
 print((again.predict(X_test) == pipeline.predict(X_test)).all())
 
 # %%
-# From here on
-# ------------
-# The user guide has a page for each part: more presets, networks of your own, photographs from
-# files, searches on many machines, ONNX, and going on after a crash.
+# Next steps
+# ----------
+# The :doc:`user guide </guide/index>` explains the presets, custom architectures, your own images,
+# searches on several machines, ONNX export, and how to resume training after a crash.

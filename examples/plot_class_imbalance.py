@@ -1,10 +1,10 @@
 """
-Rare classes
-============
+Imbalanced classes
+==================
 
-A shop has many shoes and few shirts, and a classifier trained on its images hardly ever says
-"shirt". ``class_weight="balanced"`` makes the rare ones count for more in training. Here, three of
-ten classes are thinned to a twentieth of their images.
+If a shop has many shoes and few shirts, a classifier trained on its images rarely predicts "shirt".
+``class_weight="balanced"`` gives the images of rare classes a larger weight in training. In this
+example, three of the ten classes keep only 5 % of their images.
 """
 
 import matplotlib.pyplot as plt
@@ -24,7 +24,7 @@ X, y = X[kept], y[kept]
 print(dict(zip(names, np.bincount(y).tolist(), strict=True)))
 
 # %%
-# The same network, the same images, the same seed; the test images are about as many of each class.
+# Both networks have the same architecture, images and seed. The test classes are balanced.
 
 recalls = {}
 for class_weight in (None, "balanced"):
@@ -41,8 +41,7 @@ for class_weight in (None, "balanced"):
     )
 
 # %%
-# What the weights change: the rare classes are found more often, at some cost to those that they
-# are taken for.
+# With class weights, the recall of the rare classes is higher, that of similar classes is lower.
 
 figure, ax = plt.subplots(layout="constrained")
 places = np.arange(len(names))

@@ -1,10 +1,10 @@
 """
-From photographs to labels
-==========================
+Classify your own photographs
+=============================
 
-Photographs of products are large, in colour, on a light ground, some of them lying on their side by
-their EXIF data. :class:`~skfashion.preprocessing.ImageLoader` makes of them what a network trained
-on Fashion-MNIST knows. No photographs come with the data, so this page makes some of test images.
+Product photographs are large color images with a light background, and some are rotated by their
+EXIF data. :class:`~skfashion.preprocessing.ImageLoader` converts them to images like those of
+Fashion-MNIST. The data set has no photographs, so this example makes some from test images.
 """
 
 import tempfile
@@ -23,8 +23,8 @@ test = fetch_fashion_mnist(subset="test")
 pipeline = make_cnn_pipeline(random_state=0).fit(train.data[:4_000], train.target[:4_000])
 
 # %%
-# Some "photographs": ten times as large, in blue on cream, off the middle, turned by a quarter,
-# with the EXIF entry by which cameras tell so.
+# The "photographs" are ten times as large, blue on cream and off-center. They are stored rotated,
+# with an EXIF orientation, as by a camera.
 
 
 def photograph(row, path):
@@ -32,7 +32,7 @@ def photograph(row, path):
     image = ImageOps.colorize(image, black="#f6f1e4", white="#1d2c54")
     image = ImageOps.expand(image, (160, 60, 40, 120), fill="#f6f1e4")
     exif = Image.Exif()
-    exif[0x0112] = 6  # "Orientation": to be turned clockwise by a quarter
+    exif[0x0112] = 6  # "Orientation": rotate by 90 degrees, clockwise
     image.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif, quality=90)
 
 
@@ -48,8 +48,8 @@ plt.axis("off")
 plt.show()
 
 # %%
-# Paths in, images of 28 x 28 bytes out, light on black. Photographs are sharpened as those that the
-# data set is made of were; these are made of its images, which have been sharpened already.
+# The loader takes paths and returns images of 28 x 28 bytes, light on black. By default, it
+# sharpens photographs like the authors of the data set. These images are sharpened already.
 
 images = ImageLoader(sharpen=False).transform(paths)
 print(images.shape, images.dtype)
@@ -59,13 +59,13 @@ _ = PredictionGridDisplay.from_estimator(
 )
 
 # %%
-# As test images, and as photographs of them:
+# Accuracy on the original test images and on the photographs:
 
 print(f"as test images:  {pipeline.score(test.data[: len(paths)], y):.3f}")
 print(f"as photographs:  {pipeline.score(images, y):.3f}")
 
 # %%
-# ``make_cnn_pipeline(from_files=True)`` has the loader as its first step, to train on files.
+# To train on files, use ``make_cnn_pipeline(from_files=True)``. Its first step is the loader.
 
 pipeline = make_cnn_pipeline(from_files=True, epochs=1).fit(paths, y)
 print(np.shape(pipeline.predict_proba(paths[:3])))

@@ -1,10 +1,10 @@
 """
-Quality control: set aside what a person should look at
-=======================================================
+Quality control: set uncertain images aside
+===========================================
 
-In a warehouse, a wrong label costs more than a second look. The network's probabilities tell which
-images it is unsure of; those go to a person, and the others are labelled without. How sure is sure
-enough is chosen on images held out, never on those that it is measured on.
+In a warehouse, a wrong label costs more than a second look. If the largest probability of an image
+is below a threshold, a person labels it; the others get the predicted label. The threshold is
+chosen on held-out images and evaluated on the test images.
 """
 
 import matplotlib.pyplot as plt
@@ -24,7 +24,7 @@ X, X_held_out, y, y_held_out = train_test_split(
 pipeline = make_cnn_pipeline(random_state=0).fit(X, y)
 
 # %%
-# With a higher threshold, more images go to a person, and fewer of the others are wrong:
+# With a higher threshold, a person labels more images, and fewer of the other labels are wrong:
 
 
 def labelled_without_a_person(probabilities, y, thresholds):
@@ -43,8 +43,8 @@ plt.ylabel("accuracy of that part, held out")
 plt.show()
 
 # %%
-# The lowest threshold with which 97 of 100 labels are right on the images held out, and what comes
-# of it on test images:
+# Choose the lowest threshold with an accuracy of at least 97 % on the held-out images, and evaluate
+# it on the test images:
 
 threshold = thresholds[np.argmax(np.array(accuracy) >= 0.97)]
 probabilities = pipeline.predict_proba(X_test)
@@ -53,7 +53,7 @@ print(f"threshold {threshold:.3f}: {part[0]:.1%} labelled, {accuracy[0]:.1%} of 
 print(f"nothing set aside: {accuracy[1]:.1%} right")
 
 # %%
-# What the person sees first, the images that the network is least sure of:
+# These are the most uncertain images:
 
 unsure = probabilities.max(axis=1).argsort()[:20]
 _ = PredictionGridDisplay.from_predictions(
@@ -67,5 +67,5 @@ _ = PredictionGridDisplay.from_predictions(
 )
 
 # %%
-# The probabilities are those among the ten classes. What is none of them, a chair say, may still
-# come out as a bag for sure; that a threshold does not catch.
+# The probabilities are relative to the ten classes. The network may be certain that a chair is a
+# bag. A threshold does not detect images of other classes.

@@ -1,11 +1,10 @@
 """
-Find similar clothes
-====================
+Find similar clothes with embeddings
+====================================
 
-Recommendations, and the search for duplicates in a catalogue, ask for images that look alike.
-Pixels tell some of that; a trained network, which has learned what matters about clothes, tells
-more: ``transform`` returns what it makes of an image before it tells the classes, and exact nearest
-neighbours are found among these.
+Recommender systems and searches for duplicates need images that look similar. The embeddings of a
+trained network represent clothes better than pixels. ``transform`` returns these embeddings: the
+input of the final dense layer. The nearest neighbors among them are similar items.
 """
 
 from sklearn.pipeline import make_pipeline
@@ -21,14 +20,14 @@ X, y = train.data[:4_000], train.target[:4_000]  # the catalogue
 X_new, y_new = test.data[:1_000], test.target[:1_000]
 
 # %%
-# The network is a transformer too, so that a pipeline goes on after it.
+# The network is a transformer too, so it may be followed by another step.
 
 similar = make_pipeline(make_cnn_pipeline(random_state=0), VectorizedKNNClassifier(5, n_jobs=-1))
 similar.fit(X, y)
-print("Numbers for an image:", similar[:-1].transform(X_new[:1]).shape[1])
+print("Features of an embedding:", similar[:-1].transform(X_new[:1]).shape[1])
 
 # %%
-# New images, and the five of the catalogue most like them to the network:
+# The five most similar items in the catalogue, by the embeddings of the network:
 
 new = X_new[10:15], y_new[10:15]
 _ = NeighborsDisplay.from_estimator(
@@ -36,7 +35,7 @@ _ = NeighborsDisplay.from_estimator(
 )
 
 # %%
-# The same by pixels, which go by position and brightness:
+# The five most similar items by their pixels, which depend on position and brightness:
 
 pixels = VectorizedKNNClassifier(5, n_jobs=-1).fit(X, y)
 _ = NeighborsDisplay.from_estimator(
@@ -44,13 +43,13 @@ _ = NeighborsDisplay.from_estimator(
 )
 
 # %%
-# How many of the five are of the same kind:
+# The fraction of the five neighbors that have the same class:
 
 
-def of_the_same_kind(classifier, images):
+def fraction_of_same_class(classifier, images):
     indices = classifier.kneighbors(images, return_distance=False)
     return (y[indices] == y_new[:, None]).mean()
 
 
-print(f"by pixels:  {of_the_same_kind(pixels, X_new):.3f}")
-print(f"by network: {of_the_same_kind(similar[-1], similar[:-1].transform(X_new)):.3f}")
+print(f"by pixels:  {fraction_of_same_class(pixels, X_new):.3f}")
+print(f"by network: {fraction_of_same_class(similar[-1], similar[:-1].transform(X_new)):.3f}")

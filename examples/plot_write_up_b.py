@@ -2,8 +2,9 @@
 Write-up B: first steps with keras
 ==================================
 
-Three convolutions without padding, RMSprop with a small learning rate, ten epochs. It shows a grid
-of samples, predictions, the confusion matrix, and discusses which clothes are confused.
+The network has three convolutions without padding. It is trained for ten epochs with RMSprop and a
+small learning rate. The write-up shows sample images, predictions and the confusion matrix, and
+discusses which classes are confused.
 
 ==============================  ===========  ==========================  ====================
 test set                        published    skfashion, as stated        learning rate 0.001
@@ -12,9 +13,9 @@ accuracy                        0.85         0.782                       0.877
 F1 of shirts                    0.62         0.27                        0.67
 ==============================  ===========  ==========================  ====================
 
-Figures are means of three seeds. As it is stated, with a learning rate of 0.0001, the recipe takes
-too few steps to come to 0.85, in plain keras (0.796) as here; with RMSprop's usual rate it passes
-that (``benchmarks/write_up_b.py``).
+The figures are means of three seeds. With the stated learning rate of 0.0001, training is too short
+to reach 0.85, also in plain keras (0.796). With the default learning rate of RMSprop, it exceeds 0.85
+(``benchmarks/write_up_b.py``).
 """
 
 import matplotlib.pyplot as plt
@@ -31,8 +32,8 @@ X_test, y_test, names = test.data[:2_000], test.target[:2_000], test.target_name
 _ = ImageGridDisplay.from_images(X, y, target_names=names, n_rows=3, n_cols=8)
 
 # %%
-# A tenth of the images makes a tenth of the steps an epoch, so the batches are smaller here. Any
-# optimizer and loss of keras goes, by name or as an object.
+# With a tenth of the images, an epoch has a tenth of the steps, so this example uses smaller batches.
+# Optimizers and losses of keras are passed by name or as objects.
 
 pipeline = make_cnn_pipeline(
     architecture="three_conv",
@@ -56,7 +57,7 @@ _ = ConfusionMatrixDisplay.from_estimator(
 )
 
 # %%
-# What the write-up discusses: shirts and T-shirts, coats and pullovers differ by a collar or a zip
-# that 28 pixels hardly show.
+# The write-up explains these errors: shirts and T-shirts, or coats and pullovers, differ by a collar
+# or a zip, which are hardly visible in 28 pixels.
 
 _ = ConfusedPairsDisplay.from_estimator(pipeline, X_test, y_test, target_names=names, n_pairs=4)

@@ -1,19 +1,18 @@
 """
-Write-up C: nearest neighbours against a network, with random erasing
-=====================================================================
+Write-up C: nearest neighbors and a network with random erasing
+===============================================================
 
-It sets exact nearest neighbours, computed from one matrix product, beside a network of two
-convolutions that is trained with random erasing on 15 % of the images, and saves the network to
-HDF5.
+The write-up compares exact nearest neighbors, computed from one matrix product, with a network of
+two convolutions. The network is trained with random erasing on 15 % of the images and saved to HDF5.
 
 ===========================================  ===========  ===========
 test accuracy                                published    skfashion
 ===========================================  ===========  ===========
-nearest neighbours, k = 5, by distance       0.8577       0.8577
+nearest neighbors, k = 5, by distance        0.8577       0.8577
 network, 15 % erased, 50 epochs              0.9232       0.9235
 ===========================================  ===========  ===========
 
-The second is the mean of three seeds (``benchmarks/write_ups.py``).
+The second figure is the mean of three seeds (``benchmarks/write_ups.py``).
 """
 
 from skfashion import RandomErasing, VectorizedKNNClassifier, make_cnn_pipeline
@@ -26,12 +25,12 @@ X, y = train.data[:6_000], train.target[:6_000]
 X_test, y_test, names = test.data[:2_000], test.target[:2_000], test.target_names
 
 # %%
-# Neighbours
-# ----------
-# With all 60,000 images, as in the table, it takes a second.
+# Nearest neighbors
+# -----------------
+# With all 60,000 images, as in the table, this takes a second.
 
 knn = VectorizedKNNClassifier(5, weights="distance", n_jobs=-1).fit(train.data, train.target)
-print(f"Nearest neighbours of all test images: {knn.score(test.data, test.target):.4f}")
+print(f"Nearest neighbors of all test images: {knn.score(test.data, test.target):.4f}")
 _ = NeighborsDisplay.from_estimator(
     knn, X_test[:4], train.data, y=y_test[:4], y_train=train.target, target_names=names
 )
@@ -39,13 +38,13 @@ _ = NeighborsDisplay.from_estimator(
 # %%
 # Random erasing
 # --------------
-# A random rectangle of some images is filled with a random value, other ones in each epoch.
+# Random erasing fills a random rectangle of some images with a random value, again in each epoch.
 
 erasing = RandomErasing(p=1, random_state=0)
 _ = RandomErasingDisplay.from_estimator(erasing, X, n_images=8)
 
 # %%
-# ``random_erasing=0.15`` erases 15 % of the training images, and none of those to predict.
+# ``random_erasing=0.15`` erases 15 % of the training images. Images to predict are not changed.
 
 pipeline = make_cnn_pipeline(
     architecture="two_conv_dropout", random_erasing=0.15, epochs=8, batch_size=64, random_state=0
@@ -54,15 +53,15 @@ pipeline.fit(X, y)
 print(f"Network, trained on {len(X):,} images: {pipeline.score(X_test, y_test):.4f}")
 
 # %%
-# The write-up's picture of predictions: in percent, blue when right, red when wrong, with the
-# probabilities of all classes beside.
+# As in the write-up, predictions are shown in percent, blue if right and red if wrong, with the
+# probabilities of all classes.
 
 _ = PredictionGridDisplay.from_estimator(
     pipeline, X_test, y_test, target_names=names, n_rows=4, n_cols=3, show_proba=True
 )
 
 # %%
-# Saved and loaded again, in keras' own format or in HDF5 (``.h5``), by keras alone:
+# Save the model in the format of keras or as HDF5 (``.h5``), and load it with keras alone:
 
 import tempfile
 from pathlib import Path

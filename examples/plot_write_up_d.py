@@ -2,8 +2,9 @@
 Write-up D: five easy steps
 ===========================
 
-One convolution, read from Kaggle's table with pandas, validated on 20 % of the images. The write-up
-states no accuracy on the test set; the best epoch of its network, chosen on those 20 %, reaches
+The write-up reads Kaggle's table with pandas and trains a network of one convolution, with 20 % of
+the images as validation set. It states no accuracy on the test set. The best epoch, chosen on the
+validation set of a full training (``benchmarks/write_ups.py``), reaches:
 
 ================  ============  ======================
 test set          published     skfashion, three seeds
@@ -11,8 +12,6 @@ test set          published     skfashion, three seeds
 accuracy          not stated    0.9134
 F1 of shirts      not stated    0.757
 ================  ============  ======================
-
-when trained in full (``benchmarks/write_ups.py``).
 """
 
 import matplotlib.pyplot as plt
@@ -26,8 +25,8 @@ from skfashion.inspection import ImageGridDisplay, PredictionGridDisplay, Traini
 # %%
 # 1. Read
 # -------
-# As a data frame of one row an image, as Kaggle's files have it.
-# :func:`~skfashion.datasets.read_fashion_csv` reads those files themselves.
+# The data frame has one row for each image, like Kaggle's files.
+# :func:`~skfashion.datasets.read_fashion_csv` reads those files.
 
 train = fetch_fashion_mnist(subset="train", as_frame=True)
 test = fetch_fashion_mnist(subset="test", as_frame=True)
@@ -57,7 +56,7 @@ X_test, y_test = test.data[:2_000], test.target[:2_000]
 # %%
 # 4. Train
 # --------
-# The weights of the epoch best on the images held out are kept.
+# Early stopping restores the weights of the best epoch on the validation set.
 
 pipeline = make_cnn_pipeline(
     architecture="one_conv_dropout",

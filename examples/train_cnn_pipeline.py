@@ -25,9 +25,9 @@ except OSError as error:
     test = make_fashion_images(1000, random_state=1)
 
 # %%
-# The preset "fast", which is the default, takes about two minutes on two cores that multiply
-# bfloat16, and twice as long on others; "balanced" and "best" take longer and reach more. The
-# images that the accuracy is measured on are seen here for the first time.
+# The default preset "fast" takes about two minutes on two cores with bfloat16 instructions, and twice
+# as long on others. "balanced" and "best" take longer and are more accurate. The test images are used
+# here for the first time.
 
 pipeline = make_cnn_pipeline("fast", verbose=1, random_state=0)
 start = time.perf_counter()

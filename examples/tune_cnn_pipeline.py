@@ -27,9 +27,8 @@ except OSError as error:
 X, y = train.data[:10_000], train.target[:10_000]
 
 # %%
-# ``random_erasing`` gives the classifier an augmenter that only training images pass through, so
-# that no image that a fold is scored on is ever erased; its parameters are reached as
-# ``cnn__augmenter__...``.
+# ``random_erasing`` sets an augmenter, whose parameters have the prefix ``cnn__augmenter__``. Only
+# training images are erased, never the images on which a fold is scored.
 
 grid = {"cnn__augmenter__p": [0.0, 0.15, 0.4], "cnn__dropout": [0.0, 0.3]}
 pipeline = make_cnn_pipeline("fast", random_erasing=0.15, random_state=0)
@@ -45,7 +44,8 @@ for parameters, accuracy in zip(
 print(f"Chosen in {seconds:.0f} s: {search.best_params_}")
 
 # %%
-# The best network, trained again on all 10,000. The test images are seen here for the first time.
+# The best network was trained again on all 10,000 images. The test images are used here for the
+# first time.
 
 accuracy = search.score(test.data, test.target)
 print(f"Accuracy on {len(test.data):,} test images: {accuracy:.4f}")

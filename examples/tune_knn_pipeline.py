@@ -26,8 +26,8 @@ except OSError as error:
     test = make_fashion_images(1000, random_state=1)
 
 # %%
-# The pipeline scales the pixels, takes their square roots, so that bright pixels count for less,
-# and searches on all cores. The grid is fitted one candidate after the other.
+# The pipeline scales the pixels and takes their square roots, which reduces the weight of bright
+# pixels. Each candidate uses all cores, one after the other.
 
 grid = {
     "knn__n_neighbors": [3, 4, 6],
@@ -43,8 +43,8 @@ print(f"Chosen in {seconds:.0f} s: {search.best_params_}")
 print(f"Accuracy in cross-validation: {search.best_score_:.4f}")
 
 # %%
-# The test images are seen here for the first time. The best that the data set's own benchmark
-# lists for nearest neighbours is 0.860.
+# The test images are used here for the first time. The best result for nearest neighbors in the
+# benchmark of the data set's authors is 0.860.
 
 accuracy = search.score(test.data, test.target)
 print(f"Accuracy on {len(test.data):,} test images: {accuracy:.4f}")
