@@ -2,10 +2,11 @@
 Write-up A: three convolutions with dropout
 ===========================================
 
-The network of the first write-up has three blocks of convolution, pooling and dropout. It is trained
-on 80 % of the images. The write-up shows learning curves, a classification report, the confusion
-matrix and misclassified images. This example shows the same for a tenth of the images and fewer
-epochs. The table compares full trainings (``benchmarks/write_ups.py``) with the published results:
+The network of the first write-up has three blocks of convolution, pooling and dropout. It is
+trained on 80 % of the images. The write-up shows learning curves, a classification report, the
+confusion matrix and misclassified images. This example shows the same for a tenth of the images
+and fewer epochs. The table compares full trainings (``benchmarks/write_ups.py``) with the
+published results:
 
 ================  ============  ================
 test set          published     skfashion

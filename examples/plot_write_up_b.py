@@ -13,9 +13,9 @@ accuracy                        0.85         0.782                       0.877
 F1 of shirts                    0.62         0.27                        0.67
 ==============================  ===========  ==========================  ====================
 
-The figures are means of three seeds. With the stated learning rate of 0.0001, training is too short
-to reach 0.85, also in plain keras (0.796). With the default learning rate of RMSprop, it exceeds 0.85
-(``benchmarks/write_up_b.py``).
+The figures are means of three seeds. With the stated learning rate of 0.0001, training is too
+short to reach 0.85, also in plain keras (0.796). With the default learning rate of RMSprop, it
+exceeds 0.85 (``benchmarks/write_up_b.py``).
 """
 
 import matplotlib.pyplot as plt
@@ -32,8 +32,8 @@ X_test, y_test, names = test.data[:2_000], test.target[:2_000], test.target_name
 _ = ImageGridDisplay.from_images(X, y, target_names=names, n_rows=3, n_cols=8)
 
 # %%
-# With a tenth of the images, an epoch has a tenth of the steps, so this example uses smaller batches.
-# Optimizers and losses of keras are passed by name or as objects.
+# With a tenth of the images, an epoch has a tenth of the steps, so this example uses smaller
+# batches. Optimizers and losses of keras are passed by name or as objects.
 
 pipeline = make_cnn_pipeline(
     architecture="three_conv",
@@ -57,7 +57,7 @@ _ = ConfusionMatrixDisplay.from_estimator(
 )
 
 # %%
-# The write-up explains these errors: shirts and T-shirts, or coats and pullovers, differ by a collar
-# or a zip, which are hardly visible in 28 pixels.
+# The write-up explains these errors: shirts and T-shirts, or coats and pullovers, differ by a
+# collar or a zip, which are hardly visible in 28 pixels.
 
 _ = ConfusedPairsDisplay.from_estimator(pipeline, X_test, y_test, target_names=names, n_pairs=4)

@@ -3,7 +3,8 @@ Write-up C: nearest neighbors and a network with random erasing
 ===============================================================
 
 The write-up compares exact nearest neighbors, computed from one matrix product, with a network of
-two convolutions. The network is trained with random erasing on 15 % of the images and saved to HDF5.
+two convolutions. The network is trained with random erasing on 15 % of the images and saved to
+HDF5.
 
 ===========================================  ===========  ===========
 test accuracy                                published    skfashion

@@ -2,9 +2,10 @@
 A grid search on several machines
 =================================
 
-The same search, on the workers of a dask cluster. Here they are two processes on this machine; with
-the address of a scheduler, ``Client("tcp://...:8786")``, they are those of a cluster. It runs on
-generated images, within a minute. Needs ``pip install distributed``.
+A grid search runs on the workers of a dask cluster. In this example, the workers are two processes
+on this machine. For another cluster, pass the address of its scheduler,
+``Client("tcp://...:8786")``. The example uses generated images and takes less than a minute. It
+needs ``pip install distributed``.
 """
 
 import os

@@ -2,9 +2,8 @@
 Train a convolutional pipeline on images of clothes
 ===================================================
 
-From pixels to a classifier that any tool of scikit-learn takes: a pipeline scales the pixels,
-shapes the rows into images and trains a small convolutional network. It learns from the real
-Fashion-MNIST where that is on this machine or can be downloaded, else from generated images.
+A pipeline scales the pixels, reshapes the rows to images and trains a small convolutional network.
+It uses Fashion-MNIST if the data are on this machine or can be downloaded, else generated images.
 """
 
 import time
@@ -25,9 +24,9 @@ except OSError as error:
     test = make_fashion_images(1000, random_state=1)
 
 # %%
-# The default preset "fast" takes about two minutes on two cores with bfloat16 instructions, and twice
-# as long on others. "balanced" and "best" take longer and are more accurate. The test images are used
-# here for the first time.
+# The default preset "fast" takes about two minutes on two cores with bfloat16 instructions, and
+# twice as long on others. "balanced" and "best" take longer and are more accurate. The test images
+# are used here for the first time.
 
 pipeline = make_cnn_pipeline("fast", verbose=1, random_state=0)
 start = time.perf_counter()

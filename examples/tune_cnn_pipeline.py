@@ -1,11 +1,11 @@
 """
-Choose random erasing and dropout, by cross-validation on 10,000 images
-=======================================================================
+Tune a network: random erasing and dropout
+==========================================
 
-Random erasing and dropout both keep a network from learning its training images by heart; how much
-of each is best depends on how long it trains and on how many images. A grid search with two
-processes tells, in about five minutes on two cores. It runs on the real Fashion-MNIST where that is
-on this machine or can be downloaded, else on generated images.
+Random erasing and dropout reduce overfitting. The best amount of each depends on the number of
+epochs and images. This grid search with cross-validation on 10,000 images runs in two processes and
+takes about five minutes on two cores. It uses Fashion-MNIST if the data are on this machine or can
+be downloaded, else generated images.
 """
 
 import time

@@ -1,11 +1,11 @@
 """
-Choose the neighbours that vote, by cross-validation on all 60,000 images
-=========================================================================
+Tune nearest neighbors on all 60,000 images
+===========================================
 
-A grid search over a nearest-neighbour pipeline asks for hundreds of billions of distances. All
-neighbours are exact here, and yet it takes about a minute and a half on two cores, as most pairs
-of images are ruled out before their distance is computed. It runs on the real Fashion-MNIST
-where that is on this machine or can be downloaded, else on generated images.
+A grid search for nearest neighbors with cross-validation needs many billions of distances. It is
+exact and still takes only about a minute and a half on two cores, because most pairs of images are
+ruled out before their distance is computed. It uses Fashion-MNIST if the data are on this machine
+or can be downloaded, else generated images.
 """
 
 import time
