@@ -1,11 +1,11 @@
-"""The preset "best" against time, and several of its networks together.
+"""Accuracy of the preset "best" over time, and of several networks together.
 
-Trained on all 60,000 images, once a seed; the settings were found on 10,000 of these held out. The
-test images are classified after all training, by the weights as they were after every tenth epoch
-(the learning rate still high in all but the last) and by the mean of the probabilities of
-several networks. A seed takes up to two hours; its outcome is kept in benchmarks/cache, and so is
-where its training stands, from which it goes on when it was interrupted, then without times and
-with a part of the curve only. Name seeds to train these only.
+The networks are trained on all 60,000 images, one per seed. The settings were chosen on 10,000
+held-out training images. After training, the test images are classified by the weights of every
+tenth epoch (with a learning rate that is still high, except in the last) and by the mean
+probabilities of several networks. A seed takes up to two hours. Results and checkpoints are kept
+in benchmarks/cache, so that an interrupted run resumes, then without times and with a part of the
+curve only. Name seeds to train only these.
 """
 
 import time

@@ -1,9 +1,9 @@
-"""What a scikit-learn classifier costs on top of plain keras.
+"""Overhead of a scikit-learn classifier compared with plain keras.
 
-The same network, trained and asked on the same pixels of Fashion-MNIST, in plain keras (or
-scikeras, or scikit-learn, where a row says so) and through skfashion: in one run, in turns,
-after a warm-up. Beside each median stand the lowest and the highest value, beside each ratio of
-medians the lowest and the highest ratio of one turn.
+The same network is trained and evaluated on the same pixels of Fashion-MNIST by plain keras (or
+scikeras, or scikit-learn, where a row says so) and by skfashion. Both run in turns after a
+warm-up. The ranges are the lowest and the highest value, and the lowest and the highest ratio of
+one turn.
 """
 
 # skfashion is imported where it is used: the peer's own processes shall not hold it.

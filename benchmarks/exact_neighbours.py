@@ -1,9 +1,9 @@
-"""Exact nearest neighbours: scikit-learn, scikit-learn-intelex, faiss and ours.
+"""Exact nearest neighbors: scikit-learn, scikit-learn-intelex, faiss and skfashion.
 
-On all cores, float32 where a peer needs it, k = 5 unless a row says otherwise; in one run, in
-turns, after a warm-up that includes the compilation of our inner loops, whose time has a row of
-its own. Beside each median stand the lowest and the highest value, beside each ratio of medians
-the lowest and the highest ratio of one turn. "With fit" includes building the index.
+All cores are used; data are float32 where a peer needs it; k = 5 unless stated otherwise. The
+libraries run in turns, after a warm-up that includes the compilation of skfashion's loops, whose
+time has a row of its own. The ranges are the lowest and the highest value, and the lowest and the
+highest ratio of one turn. "With fit" includes building the index.
 """
 
 import tempfile

@@ -1,9 +1,9 @@
-"""What happens when something breaks: kills, Ctrl-C, no space, damaged files, many threads.
+"""Tests of failures: kills, Ctrl-C, full disks, damaged files, threads.
 
-Each row is one fault, how often it was tried, and what came of it; an outcome that is not as
-promised ends the script with an error. Mutations are drawn from a fixed seed: bytes changed, cut
-out, put in, files cut short or longer than they should be. Of archives, half of the mutations are
-those of a member, in an archive that is whole otherwise, as its check sums would tell of any other.
+Each row is a kind of failure, how often it was tried, and the outcome. Any outcome that is not as
+promised ends the script with an error. Mutations are drawn from a fixed seed: bytes changed,
+removed or inserted, and files cut short or extended. For archives, half of the mutations change a
+member and update the checksums, because a wrong checksum would reveal any other mutation.
 """
 
 import gzip

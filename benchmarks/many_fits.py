@@ -1,8 +1,8 @@
-"""What many fits of small networks cost, in time and memory, as in a search.
+"""Time and memory of many fits of small networks, as in a search.
 
-The network is `three_conv`, on rows of 100 images where nothing else is said; peer is scikeras with
-the same network, on images that are scaled already. Memory is what is resident, in a fresh process,
-after a collection of garbage; it is compared with that after the tenth fit.
+The network is `three_conv`, on rows of 100 images unless stated otherwise. The peer is scikeras
+with the same network and scaled images. Memory is the resident memory of a fresh process after
+garbage collection, compared with that after the tenth fit.
 """
 
 import os

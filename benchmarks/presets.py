@@ -1,10 +1,10 @@
-"""The presets "fast" and "balanced" beside write-up A's recipe in plain keras.
+"""The presets "fast" and "balanced" compared with write-up A in plain keras.
 
-Write-up A: `three_conv_dropout`, Adam, batches of 128, 50 epochs on 80 % of the training images,
-in plain keras. The presets train on all 60,000; their settings were found on 10,000 of these held
-out. The test images are read once, after all training. A's epochs are done in parts, one
-before each training of ours, as a machine's speed changes. Name presets to measure these only. The
-preset "best" is in best.md.
+Write-up A is `three_conv_dropout` with Adam, batches of 128 and 50 epochs on 80 % of the training
+images, in plain keras. The presets train on all 60,000 images; their settings were chosen on
+10,000 held-out training images. The test images are used once, after all training. Because the
+speed of a machine changes, a part of write-up A's epochs runs before each training of skfashion.
+Name presets to measure only these. The preset "best" is in best.md.
 """
 
 import time

@@ -1,10 +1,11 @@
-"""Random erasing of 60,000 images, beside the public implementations.
+"""Random erasing of 60,000 images compared with public implementations.
 
-Peers: write-up C's definition as a loop over the images (draw area, ratio and position until the
-rectangle lies inside, then fill it in place), torchvision's `RandomErasing`, which erases a whole
-batch alike and is therefore called image by image, and keras' layer, which takes batches. All
-erase half of the images, with the write-up's ranges where they have them, and one value a
-rectangle where they can. The last rows have NumPy copy the images: ours never changes its input.
+The peers are the definition of write-up C as a loop over the images (draw area, ratio and
+position until the rectangle is inside, then fill it in place), torchvision's `RandomErasing`,
+called for each image because it erases the same rectangle in a whole batch, and keras' layer,
+which takes batches. All erase half of the images, with the ranges of the write-up and one value
+per rectangle where possible. The last rows compare with a copy of the images by NumPy, because
+skfashion never changes its input.
 """
 
 from functools import partial

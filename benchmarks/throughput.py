@@ -1,11 +1,11 @@
-"""How many images a second preset "balanced" trains on, and what augmentation costs.
+"""Training throughput of the preset "balanced", and the cost of augmentation.
 
-The peer is the same network in plain keras: float32, keras' own batch normalization, SGD with
-momentum, no augmentation. Ours is the whole `fit` of the pipeline, from rows of bytes, so that
-building and tracing the network count too. What augmentation costs is measured with one epoch
-of the write-ups' networks and of the preset, with random erasing and flips and without. Last,
-one epoch of 20,000 images of each built-in network in float32 (peer) and in mixed bfloat16, which
-`precision="auto"` takes where the processor has it.
+The peer is the same network in plain keras: float32, keras' batch normalization, SGD with
+momentum, no augmentation. skfashion runs the whole `fit` of the pipeline from rows of bytes,
+including building and tracing the network. The cost of augmentation is measured on one epoch of
+the write-ups' networks and of the preset, with and without random erasing and flips. The last
+rows train each built-in network for one epoch of 20,000 images in float32 (peer) and in mixed
+bfloat16, which `precision="auto"` chooses if the processor supports it.
 """
 
 from functools import partial

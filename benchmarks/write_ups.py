@@ -1,13 +1,13 @@
-"""The recipes of write-ups A, C and D, trained by skfashion on Fashion-MNIST.
+"""Write-ups A, C and D, trained by skfashion on Fashion-MNIST.
 
-Each write-up's network and training as far as it states them; what it leaves open is chosen
-here and said. A, "three conv, dropout": `three_conv_dropout` on 80 % of the training images
-(epochs, batches and optimizer open: 50, 128, Adam). C, "KNN against CNN": `two_conv_dropout`
-(filters and batches open: 32, 64 and 128), Adam, 50 epochs, 15 % of the images erased, anew in
-each epoch; the write-up erases them once. D, "five easy steps": `one_conv_dropout` on 80 %
-(`random_state=12345`), Adam, 50 epochs, batches of 512; the weights of the epoch best on the other
-20 % are kept, "best" being the best of the network. The test images are read once, after all
-training. B is in write_up_b.md.
+Each network and training follows its write-up; what the write-up does not state is chosen here.
+A, "three conv, dropout": `three_conv_dropout` on 80 % of the training images (not stated: 50
+epochs, batches of 128, Adam). C, "KNN against CNN": `two_conv_dropout` (not stated: 32 and 64
+filters, batches of 128), Adam, 50 epochs, 15 % of the images erased, again in each epoch; the
+write-up erases them once. D, "five easy steps": `one_conv_dropout` on 80 %
+(`random_state=12345`), Adam, 50 epochs, batches of 512; the weights of the best epoch on the
+other 20 % are restored. The test images are used once, after all training. Write-up B is in
+write_up_b.md.
 """
 
 import time
