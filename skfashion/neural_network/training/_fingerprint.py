@@ -33,6 +33,7 @@ _OF_EVERY_CLASS = {
     "__doc__",
     "__firstlineno__",
     "__module__",
+    "__slotnames__",
     "__static_attributes__",
     "__weakref__",
     "_abc_impl",
@@ -103,14 +104,14 @@ class _Known:
         kind = self.of(type(value))
         if isinstance(value, keras.callbacks.Callback):
             return kind, self._of_attributes(value)
-        if isinstance(value, keras.layers.Layer):
+        if _is_of_keras(value):  # whose pickles tell the time
             # Not its name, which tells how many there were before.
-            config = {**value.get_config(), "name": None}
+            config = self.of({**value.get_config(), "name": None})
+            if not isinstance(value, keras.layers.Layer):
+                return kind, config
             # A config has functions by their names.
             functions = [one for _, one in sorted(vars(value).items()) if inspect.isfunction(one)]
-            return kind, self.of(config), self.of(functions), value.get_weights()
-        if _is_of_keras(value):  # whose pickles tell the time
-            return kind, self.of(value.get_config())
+            return kind, config, self.of(functions), value.get_weights()
         if self._may_be_shared and copy_unless_shared(value)[1] is not None:
             return kind
         if isinstance(value, BuiltinFunctionType | np.ufunc):
@@ -180,9 +181,11 @@ class _Known:
 
 def _is_library(module):
     """Tell whether a module, by its name, is Python's, this library or an installed one."""
-    file = getattr(sys.modules.get(module), "__file__", None)
+    found = sys.modules.get(module)
+    file = getattr(found, "__file__", None)
     if file is None:
-        return module != "__main__"
+        spec = getattr(found, "__spec__", None)
+        return spec is not None and spec.origin in ("built-in", "frozen")
     path = Path(file)
     return bool(_INSTALLED & set(path.parts)) or any(map(path.is_relative_to, _LIBRARIES))
 
