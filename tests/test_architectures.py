@@ -174,7 +174,7 @@ def test_rows_of_any_length_are_taken(name, n_features):
     ("options", "message"),
     [
         ({"dropout": (0.1, 0.2)}, r"one for each .* \(4 here\).*got \(0.1, 0.2\)"),
-        ({"dropout": (0.1, 0.2, 0.3, 1)}, "below 1"),
+        ({"dropout": (0.1, 0.2, 0.3, 1)}, r"each in \[0, 1\)"),
         ({"dropout": None}, "got None"),
         ({"dropout": "0.5"}, "got '0.5'"),
     ],
@@ -306,10 +306,10 @@ def test_a_network_itself_is_no_architecture(clothes):
     ("architecture", "options", "message"),
     [
         (logits, {}, "logits must end in a softmax"),
-        (one_output, {}, r"one_output must have one output a class, of shape \(n, 10\)"),
+        (one_output, {}, r"one_output must have one output per class, of shape \(n, 10\)"),
         (no_model, {}, "no_model must return a keras.Model, got 'network'"),
         (unpadded, {}, r"unpadded cannot be built for images of shape \(20, 20, 1\)"),
-        (small_network, {"dropout": 0.5}, "small_network was asked for .*'dropout': 0.5"),
+        (small_network, {"dropout": 0.5}, "small_network is called with .*'dropout': 0.5"),
     ],
 )
 def test_what_is_wrong_with_a_function_of_ones_own_is_said(clothes, architecture, options, message):

@@ -103,7 +103,7 @@ def test_fit_refuses_and_changes_nothing(case, in_pipeline):
         ({"class_weight": "unbalanced"}, "'class_weight' parameter"),
         ({"class_weight": {0: -1.0}}, "must be finite, not negative"),
         ({"class_weight": {0: np.nan}}, "must be finite"),
-        ({"class_weight": {0: 2.0, "T-shirt": 3.0}}, r"not among those of y: \['T-shirt'\]"),
+        ({"class_weight": {0: 2.0, "T-shirt": 3.0}}, r"labels that are not in y: \['T-shirt'\]"),
         ({"validation_fraction": 1.0}, "'validation_fraction' parameter"),
         ({"random_state": "seed"}, "'random_state' parameter"),
         (

@@ -237,7 +237,7 @@ def test_a_disk_that_fills_up_does_not_end_training(scaled, tmp_path):
     cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **SMALL)
     with (
         mock.patch("numpy.savez", savez),
-        pytest.warns(UserWarning, match=r"checkpoint_dir.*No space left.*goes on without"),
+        pytest.warns(UserWarning, match=r"checkpoint_dir.*No space left.*continues without"),
     ):
         cnn.fit(*scaled)
     assert cnn.n_iter_ == 5
@@ -272,10 +272,10 @@ def test_without_a_seed_there_is_no_going_on(scaled, tmp_path):
 def test_a_folder_that_cannot_be_written_is_an_error_before_training(scaled, tmp_path):
     (tmp_path / "file").write_text("")
     cnn = KerasCNNClassifier(checkpoint_dir=tmp_path / "file", **SMALL)
-    with pytest.raises(NotADirectoryError, match=r"checkpoint_dir must be a folder .*file"):
+    with pytest.raises(NotADirectoryError, match=r"checkpoint_dir must be a writable folder.*file"):
         cnn.fit(*scaled)
     cnn.set_params(checkpoint_dir=tmp_path / "file" / "below")
-    with pytest.raises(NotADirectoryError, match="checkpoint_dir must be a folder"):
+    with pytest.raises(NotADirectoryError, match="checkpoint_dir must be a writable folder"):
         cnn.fit(*scaled)
 
 
@@ -598,5 +598,7 @@ print(fingerprint(module.inner, module.Noise(), loss, {"b", "a"}, callbacks=[mod
 def test_what_cannot_be_known_again_is_an_error(scaled, tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules[__name__], "SCALES", threading.Lock())
     cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **{**SMALL, "loss": loss_by_array})
-    with pytest.raises(ValueError, match=r"functions .* refer to nothing else.*'_thread.lock'"):
+    with pytest.raises(
+        ValueError, match=r"functions .* refer to, must be picklable.*'_thread.lock'"
+    ):
         cnn.fit(*scaled)

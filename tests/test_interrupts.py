@@ -176,7 +176,7 @@ def test_the_message_tells_how_to_go_on(clothes, tmp_path):
         pipeline.fit(*clothes)
     (path,) = tmp_path.iterdir()
     message = str(interrupt.value)
-    assert f"after 2 of 4 epochs. They are kept in {path}: to go on, call fit again" in message
+    assert f"after 2 of 4 epochs, which are saved in {path}. To resume, call fit again" in message
     CtrlC.begun = 99
     assert pipeline.fit(*clothes)["cnn"].n_iter_ == 4
 

@@ -148,11 +148,11 @@ def test_a_layer_made_outside_is_refused(images):
         x = layer(layers.Flatten()(inputs))
         return keras.Model(inputs, layers.Dense(n_classes, activation="softmax")(x))
 
-    with pytest.raises(ValueError, match="Make all layers inside the function"):
+    with pytest.raises(ValueError, match="Create all layers inside the function"):
         fit(architecture, *images)
     layer = layers.Dense(5, name="outside")
     for _ in range(2):  # before it has variables, too
-        with pytest.raises(ValueError, match=r"outside.* existed before.*Make the layers inside"):
+        with pytest.raises(ValueError, match=r"outside.* existed before.*Create the layers inside"):
             fit(architecture, *images)
 
 

@@ -1,1 +1,1 @@
-"""The networks: functions that return a keras model, and the check of what they return."""
+"""Built-in architectures, and the code that builds and checks a network."""

@@ -1,14 +1,22 @@
-"""Calling an architecture, and checking the model that it returns."""
+"""Build a network from an architecture and check it."""
+
+from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skfashion.neural_network.runtime._keras import all_layers, origin
 
-_PROBES = 8  # images that a new model is tried on
-_HALF = ("bfloat16", "float16")
+if TYPE_CHECKING:
+    import keras
+
+_N_TEST_IMAGES = 8
+_HALF_PRECISION = ("bfloat16", "float16")
 _CONVOLUTIONS = (
     "Conv1D",
     "Conv2D",
@@ -24,20 +32,19 @@ _CONVOLUTIONS = (
 
 
 class HalfPrecisionError(ValueError):
-    """The probabilities of a model have fewer bits than single precision."""
+    """The probabilities of a model have fewer bits than float32."""
 
 
 @contextmanager
-def _new_layers_and_variables(keras):
-    """Yield two lists, of what the block makes and of the layers that it calls.
+def _new_layers_and_variables(keras: ModuleType) -> Iterator[tuple[list[Any], list[Any]]]:
+    """Yield a list of the objects that the block creates, and a list of the layers that it calls.
 
-    Variables are drawn in float32.
-
-    An initializer draws other numbers in float64 than in float32 from the same seed. Drawn in
-    float32 alike, initial weights do not depend on the type of the images.
+    Random initial weights are drawn in float32 and then cast. In float64, an initializer draws
+    other numbers from the same seed, so that the weights would depend on the dtype of the images.
     """
-    made, called = [], []
-    of_class = keras.Variable.__init__
+    created: list[Any] = []
+    called: list[Any] = []
+    init_variable = keras.Variable.__init__
 
     def in_single_precision(initializer):
         def draw(shape, dtype=None, **kwargs):
@@ -46,19 +53,20 @@ def _new_layers_and_variables(keras):
 
         return draw
 
-    def __init__(self, initializer, *args, **kwargs):  # noqa: N807 (takes the place of keras' own)
-        made.append(self)
+    def __init__(self, initializer, *args, **kwargs):  # noqa: N807 (replaces the method of keras)
+        created.append(self)
         if isinstance(initializer, str):
             initializer = keras.initializers.get(initializer)
-        if callable(initializer) and hasattr(initializer, "seed"):  # draws; constants keep digits
+        # Constant initializers, which have no seed, must not lose digits.
+        if callable(initializer) and hasattr(initializer, "seed"):
             initializer = in_single_precision(initializer)
-        of_class(self, initializer, *args, **kwargs)
+        init_variable(self, initializer, *args, **kwargs)
 
-    of_layer, call_layer = keras.Layer.__init__, keras.Layer.__call__
+    init_layer, call_layer = keras.Layer.__init__, keras.Layer.__call__
 
     def begin_layer(self, *args, **kwargs):
-        made.append(self)
-        of_layer(self, *args, **kwargs)
+        created.append(self)
+        init_layer(self, *args, **kwargs)
 
     def __call__(self, *args, **kwargs):  # noqa: N807
         called.append(self)
@@ -67,35 +75,35 @@ def _new_layers_and_variables(keras):
     keras.Variable.__init__ = __init__
     keras.Layer.__init__, keras.Layer.__call__ = begin_layer, __call__
     try:
-        yield made, called
+        yield created, called
     finally:
-        keras.Variable.__init__ = of_class
-        keras.Layer.__init__, keras.Layer.__call__ = of_layer, call_layer
+        keras.Variable.__init__ = init_variable
+        keras.Layer.__init__, keras.Layer.__call__ = init_layer, call_layer
 
 
-def _float32_output(keras, tensors):
-    """Have the layers that end in `tensors`, back to the last with weights, compute in float32.
+def _float32_output(keras: ModuleType, tensors: Sequence[Any]) -> None:
+    """Make the layers that produce `tensors`, back to the last with weights, compute in float32.
 
-    Eight bits of a probability are too few: many images would have several classes alike.
+    Eight bits are too few for a probability: in many images, several classes would be tied.
     """
     for tensor in tensors:
         operation, inputs = origin(tensor)
         if isinstance(operation, keras.Model):
             _float32_output(keras, operation.outputs)
-        elif getattr(operation, "compute_dtype", None) in _HALF:
+        elif getattr(operation, "compute_dtype", None) in _HALF_PRECISION:
             operation.dtype_policy = "float32"
         if not getattr(operation, "weights", None):
             _float32_output(keras, inputs)
 
 
-def _float32_where_images_get_narrow(keras, model):
-    """Have the convolutions with strides, to images of width 1 or from them, compute in float32.
+def _float32_narrow_convolutions(keras: ModuleType, model: keras.Model) -> None:
+    """Make strided convolutions with an input or output of width 1 compute in float32.
 
     In bfloat16, TensorFlow (oneDNN) leaves memory uninitialized in their outputs or gradients.
     """
     convolutions = tuple(getattr(keras.layers, name) for name in _CONVOLUTIONS)
     for layer in all_layers(model):
-        if not isinstance(layer, convolutions) or layer.compute_dtype not in _HALF:
+        if not isinstance(layer, convolutions) or layer.compute_dtype not in _HALF_PRECISION:
             continue
         shape = layer.get_build_config()["input_shape"]
         widths = shape[-2], layer.compute_output_shape(shape)[-2]
@@ -103,24 +111,24 @@ def _float32_where_images_get_narrow(keras, model):
             layer.dtype_policy = "float32"
 
 
-def _check_new(name, model, made, called):
-    """Raise a ValueError if layers with variables, or variables, existed before the call."""
-    made = {id(thing) for thing in made}
-    # A layer that is called by another one need not be among its layers.
+def _check_new(name: str, model: keras.Model, created: list[Any], called: list[Any]) -> None:
+    """Raise a ValueError if the model uses weights that existed before the architecture's call."""
+    created_ids = {id(thing) for thing in created}
+    # A model does not list every layer that its own layers call.
     layers = [layer for layer in (*all_layers(model), *called) if layer.variables]
-    before = [layer.name for layer in layers if id(layer) not in made]
-    before += [variable.path for variable in model.variables if id(variable) not in made]
+    before = [layer.name for layer in layers if id(layer) not in created_ids]
+    before += [variable.path for variable in model.variables if id(variable) not in created_ids]
     if before:
         raise ValueError(
-            f"The architecture {name} must make all layers of its network when it is called, but "
-            f"{before[0]} existed before: what one fit learns would go into the next. Make the "
-            "layers inside the function; for a pretrained model, load it there, or copy it there "
-            "by keras.models.clone_model and set_weights."
+            f"The architecture {name} must create all layers of its network each time it is "
+            f"called, but {before[0]} existed before: one fit would start from the weights of "
+            "another. Create the layers inside the function. A pretrained model can be loaded "
+            "there, or copied with keras.models.clone_model and set_weights."
         )
 
 
-def _shapes_of(outputs):
-    """Return the shape of what a model gives, or the shapes where it gives several."""
+def _shapes_of(outputs: Any) -> Any:
+    """Return the shape of an output, or the nested shapes of several outputs."""
     if isinstance(outputs, dict):
         return {name: _shapes_of(output) for name, output in outputs.items()}
     if isinstance(outputs, list | tuple):
@@ -128,12 +136,12 @@ def _shapes_of(outputs):
     return tuple(outputs.shape)
 
 
-def _check_probabilities(keras, name, outputs, n_classes):
-    """Raise a ValueError unless a network gives one probability a class, in whole precision."""
-    if _shapes_of(outputs) != (_PROBES, n_classes):
+def _check_probabilities(keras: ModuleType, name: str, outputs: Any, n_classes: int) -> None:
+    """Raise a ValueError unless the outputs are class probabilities of at least 32 bits."""
+    if _shapes_of(outputs) != (_N_TEST_IMAGES, n_classes):
         raise ValueError(
-            f"The architecture {name} must have one output a class, of shape (n, {n_classes}) for "
-            f"n images, got {_shapes_of(outputs)} for {_PROBES} images."
+            f"The architecture {name} must have one output per class, of shape (n, {n_classes}) "
+            f"for n images; got {_shapes_of(outputs)} for {_N_TEST_IMAGES} images."
         )
     probabilities = keras.ops.convert_to_numpy(outputs).astype(float)
     errors = np.abs(probabilities.sum(axis=1) - 1)
@@ -142,21 +150,27 @@ def _check_probabilities(keras, name, outputs, n_classes):
             f"The architecture {name} must end in a softmax: its outputs for one image must be "
             f"probabilities that sum to 1, got {probabilities[0].tolist()}."
         )
-    if keras.backend.standardize_dtype(outputs.dtype) in _HALF or errors.max() > 1e-5:
+    if keras.backend.standardize_dtype(outputs.dtype) in _HALF_PRECISION or errors.max() > 1e-5:
         raise HalfPrecisionError(
             f"The probabilities of the architecture {name} have 16 bits, too few to sum to 1 and "
-            "to tell classes apart. Make its last layers, from the last with weights on, with "
+            "to distinguish classes. Give the last layers, from the last one with weights on, "
             "dtype='float32', or set precision='float32'."
         )
 
 
-def make_model(keras, architecture, input_shape, n_classes, options):
-    """Call an architecture and check what it returns.
+def make_model(
+    keras: ModuleType,
+    architecture: Callable[..., keras.Model],
+    input_shape: tuple[int, int, int],
+    n_classes: int,
+    options: Mapping[str, Any],
+) -> keras.Model:
+    """Call an architecture and check the model that it returns.
 
     Parameters
     ----------
     keras : module
-        Loaded keras.
+        The loaded keras.
     architecture : callable
         ``(input_shape, n_classes, **options) -> keras.Model``.
     input_shape : tuple of int
@@ -164,19 +178,20 @@ def make_model(keras, architecture, input_shape, n_classes, options):
     n_classes : int
         Number of classes.
     options : dict
-        Those that the user set.
+        Options of the architecture that the user has set.
 
     Returns
     -------
     keras.Model
-        Its layers from the last with weights on compute in float32 at least, where they are a
-        graph, and convolutions with strides to images of width 1.
+        The model, built but not compiled. Two kinds of layers compute in at least float32: those
+        of a functional or sequential model from the last one with weights on, and strided
+        convolutions with an input or output of width 1.
 
     Raises
     ------
     ValueError
-        If the architecture does not take an option, cannot be built for such images, or returns
-        no model with one probability a class, or one with variables that existed before.
+        If the architecture does not take an option, cannot be built for such images, or does not
+        return a model with one probability per class whose variables are all new.
     HalfPrecisionError
         If the probabilities have fewer bits than float32.
     """
@@ -190,16 +205,18 @@ def make_model(keras, architecture, input_shape, n_classes, options):
         inspect.signature(architecture).bind(input_shape, n_classes, **options)
     except TypeError as error:
         raise ValueError(
-            f"The architecture {name} was asked for with input_shape, n_classes and the options "
-            f"{options}, which its signature does not take: {error}."
+            f"The architecture {name} is called with input_shape, n_classes and the options "
+            f"{options}, but its signature does not take these: {error}."
         ) from error
-    images = np.random.RandomState(0).uniform(-1, 1, (_PROBES, *input_shape)).astype(np.float32)
-    with _new_layers_and_variables(keras) as (made, called):
+    images = np.random.RandomState(0).uniform(-1, 1, (_N_TEST_IMAGES, *input_shape))
+    images = images.astype(np.float32)
+    with _new_layers_and_variables(keras) as (created, called):
         try:
             model = architecture(input_shape, n_classes, **options)
         except ValueError as error:
-            # Names are numbered from the beginning in each call.
-            outside = " Make all layers inside the function." if "unique" in str(error) else ""
+            # Layer names are numbered from the start in each call, so that a layer created
+            # outside may have the same name as one created inside.
+            outside = " Create all layers inside the function." if "unique" in str(error) else ""
             raise ValueError(
                 f"The architecture {name} cannot be built for images of shape {input_shape} "
                 f"(height, width, channels) and {n_classes} classes: {error}{outside}"
@@ -207,14 +224,15 @@ def make_model(keras, architecture, input_shape, n_classes, options):
         if not isinstance(model, keras.Model):
             raise ValueError(f"The architecture {name} must return a keras.Model, got {model!r}.")
         try:
-            model(images, training=False)  # builds it, if nothing has yet
+            # The call builds models that are not built yet.
+            model(images, training=False)
         except ValueError as error:
             raise ValueError(
                 f"The network of the architecture {name} must take one batch of images of shape "
                 f"{input_shape} (height, width, channels): {error}"
             ) from error
-    _check_new(name, model, made, called)
-    _float32_where_images_get_narrow(keras, model)
+    _check_new(name, model, created, called)
+    _float32_narrow_convolutions(keras, model)
     _float32_output(keras, getattr(model, "outputs", None) or [])
     _check_probabilities(keras, name, model(images, training=False), n_classes)
     return model

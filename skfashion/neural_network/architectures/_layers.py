@@ -1,20 +1,25 @@
-"""Layers that keras has not, or not as fast."""
+"""Layers that are faster than those of keras."""
+
+from typing import TYPE_CHECKING, Any
 
 from skfashion.neural_network.runtime._keras import load_keras
 
-keras = load_keras()
+if TYPE_CHECKING:
+    import keras
+else:
+    keras = load_keras()
 
 
 @keras.saving.register_keras_serializable("skfashion")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """keras' layer, trained by TensorFlow's fused operation where that is the backend.
+    """Batch normalization that trains with TensorFlow's fused operation on that backend.
 
-    keras writes the normalization as a dozen operations, each of which goes through memory; on
-    processors they take as long as a convolution. What is computed, and the weights, are the same;
-    only ``moving_variance`` averages the unbiased variance.
+    keras composes batch normalization of a dozen operations, each of which reads and writes all
+    activations. On CPUs they take as long as a convolution. The results and the weights are the
+    same here, except that ``moving_variance`` averages the unbiased variance.
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalize by the statistics of the batch in training, else by their moving averages."""
         fused = (
             training

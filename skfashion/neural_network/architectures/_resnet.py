@@ -1,63 +1,72 @@
-"""A family of residual networks for small images, laid out for processors."""
+"""Residual networks for small images, designed for CPUs."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
 
 from skfashion.neural_network.runtime._keras import load_keras
 
 from ._checks import check_network
 
+if TYPE_CHECKING:
+    import keras
 
-def _check_options(blocks_per_stage, dropout):
+
+def _check_options(blocks_per_stage: int, dropout: float) -> None:
     if not isinstance(blocks_per_stage, Integral) or blocks_per_stage < 0:
         raise ValueError(
             f"blocks_per_stage must be an integer of at least 0, got {blocks_per_stage!r}."
         )
     if not isinstance(dropout, Real) or not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be one rate of at least 0 and below 1, got {dropout!r}.")
+        raise ValueError(f"dropout must be one rate in [0, 1), got {dropout!r}.")
 
 
 def small_resnet(
-    input_shape,
-    n_classes,
+    input_shape: tuple[int, int, int],
+    n_classes: int,
     *,
-    filters=(16, 64, 128),
-    blocks_per_stage=1,
-    dropout=0.0,
-    batch_normalization=True,
-    shrink=False,
-):
-    """Residual network for small images, most of it at half their size or less.
+    filters: Sequence[int] = (16, 64, 128),
+    blocks_per_stage: int = 1,
+    dropout: float = 0.0,
+    batch_normalization: bool = True,
+    shrink: bool = False,
+) -> keras.Model:
+    """Residual network for small images, with most layers at half their size or less.
 
-    Stages of one convolution and some residual blocks of two convolutions each (He et al., "Deep
-    residual learning for image recognition", 2016), the first at the size of the image, each
-    further one at half the size of the one before, by a convolution of stride 2. All are 3 x 3,
-    padded and normalized; the mean over the image of what is left goes to the classes. 460,000
-    parameters and 38 million multiply-adds for 28 x 28 gray images of ten classes. At full size a
-    filter costs processors four times as much as after one halving, mostly for going through
-    memory, hence the few, and one block at most.
+    Each stage is a convolution followed by residual blocks of two convolutions (He et al., "Deep
+    residual learning for image recognition", 2016). The first stage works at the size of the
+    images. Each further stage halves the size with a convolution of stride 2. All convolutions
+    are 3 x 3, padded and normalized. Global average pooling and a dense layer follow the last
+    stage.
+
+    The network has 460,000 parameters and 38 million multiply-adds for 28 x 28 gray images of ten
+    classes. On CPUs, a filter at full size costs four times as much as after one halving, mostly
+    because of memory traffic. The first stage therefore has few filters and at most one block.
 
     Parameters
     ----------
     input_shape : tuple of int
-        ``(height, width, channels)``, of any size.
+        ``(height, width, channels)``. Any size is possible.
     n_classes : int
         Number of outputs.
     filters : sequence of int, default=(16, 64, 128)
-        Filters of each stage; its length is the number of stages.
+        Number of filters of each stage. The length is the number of stages.
     blocks_per_stage : int, default=1
-        Residual blocks in each stage; never more than one in the first.
+        Number of residual blocks in each stage. The first stage has at most one.
     dropout : float, default=0.0
-        Rate, in [0, 1), before the classes.
+        Dropout rate, in [0, 1), before the final dense layer.
     batch_normalization : bool, default=True
-        Whether to normalize after each convolution. Without, blocks begin as identities, their
-        last convolution as zeros.
+        Whether to apply batch normalization after each convolution. Without it, the last
+        convolution of each block is initialized to zeros, so that blocks start as identities.
     shrink : bool, default=False
-        Whether kernels are cut to axes shorter than they are.
+        Whether to shrink kernels that are larger than their input to its size.
 
     Returns
     -------
     keras.Model
-        Not compiled; its output is the softmax of the classes.
+        The model, not compiled. Its output is a softmax over the classes.
 
     Raises
     ------
@@ -76,7 +85,7 @@ def small_resnet(
     from ._layers import BatchNormalization
 
     def convolved(x, n_filters, *, strides=1, first=True):
-        # He's initial weights, for the relu that follows.
+        # He initialization is the one for the relu that follows.
         starts_at_zero = not (first or batch_normalization)
         x = layers.Conv2D(
             n_filters,
@@ -100,6 +109,6 @@ def small_resnet(
     x = layers.GlobalAveragePooling2D()(x)
     if dropout:
         x = layers.Dropout(dropout)(x)
-    # From zeros on, so that a few steps are enough to go by the weights of rare classes.
+    # Starting from zeros, a few steps are enough to follow the weights of rare classes.
     outputs = layers.Dense(n_classes, activation="softmax", kernel_initializer="zeros")(x)
     return load_keras().Model(inputs, outputs)

@@ -1,6 +1,10 @@
-"""The networks of the four write-ups, as plain functions that return a keras model."""
+"""Architectures of the four write-ups: functions that return a keras model."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,18 +13,23 @@ from skfashion.neural_network.runtime._keras import load_keras
 from ._checks import check_network
 from ._resnet import small_resnet
 
+if TYPE_CHECKING:
+    import keras
 
-def _rates(dropout, n_places):
-    rates = tuple(dropout) if np.ndim(dropout) == 1 else (dropout,) * n_places
-    if len(rates) != n_places or not all(isinstance(r, Real) and 0 <= r < 1 for r in rates):
+
+def _rates(dropout: Any, n_layers: int) -> tuple[float, ...]:
+    rates: tuple[float, ...] = tuple(dropout) if np.ndim(dropout) == 1 else (dropout,) * n_layers
+    if len(rates) != n_layers or not all(isinstance(r, Real) and 0 <= r < 1 for r in rates):
         raise ValueError(
             "dropout must be one rate, or one for each convolution and hidden dense layer "
-            f"({n_places} here), each at least 0 and below 1; got {dropout!r}."
+            f"({n_layers} here), each in [0, 1); got {dropout!r}."
         )
     return rates
 
 
-def _check_image_size(input_shape, kernel_size, pooled, padded):
+def _check_image_size(
+    input_shape: tuple[int, int, int], kernel_size: int, pooled: Sequence[bool], padded: bool
+) -> None:
     smallest = 1
     for pool in reversed(pooled):
         smallest = smallest * (2 if pool else 1) + (0 if padded else kernel_size - 1)
@@ -28,29 +37,29 @@ def _check_image_size(input_shape, kernel_size, pooled, padded):
         height, width = input_shape[:2]
         raise ValueError(
             f"This architecture needs images of at least {smallest} x {smallest} pixels, got "
-            f"{height} x {width}. Use larger images, fewer filters (one is one convolution), a "
-            "smaller kernel_size or another architecture."
+            f"{height} x {width}. Use larger images, fewer convolutions (a shorter sequence of "
+            "filters), a smaller kernel_size or another architecture."
         )
 
 
 def _convolutional_network(
-    input_shape,
-    n_classes,
+    input_shape: tuple[int, int, int],
+    n_classes: int,
     *,
-    filters,
-    kernel_size,
-    dense_units,
-    dropout,
-    batch_normalization,
-    shrink,
-    padded,
-    pool_last=True,
-    own_rates=None,
-):
-    """Stack [convolution, pooling, dropout] blocks under a dense classifier.
+    filters: Sequence[int],
+    kernel_size: int,
+    dense_units: int,
+    dropout: float | Sequence[float] | None,
+    batch_normalization: bool,
+    shrink: bool,
+    padded: bool,
+    pool_last: bool = True,
+    default_rates: tuple[float, float, float] | None = None,
+) -> keras.Model:
+    """Build blocks of convolution, pooling and dropout, followed by dense layers.
 
-    An axis of length 1 is no axis: kernels and pools have length 1 along it. Where `dropout` is
-    None, `own_rates` are those after each block, after the last and after the dense layer.
+    Kernels and pools have length 1 along an axis of length 1. `default_rates` are the dropout
+    rates if `dropout` is None: after each block, after the last block, after the dense layer.
     """
     keras = load_keras()
     layers = keras.layers
@@ -58,8 +67,8 @@ def _convolutional_network(
     pooled = [pool_last or i < len(filters) - 1 for i in range(len(filters))]
     if not shrink:
         _check_image_size(input_shape, kernel_size, pooled, padded)
-    if dropout is None and own_rates is not None:
-        each, last, dense = own_rates
+    if dropout is None and default_rates is not None:
+        each, last, dense = default_rates
         dropout = [each] * (len(filters) - 1) + [last] + [dense] * bool(dense_units)
     rates = _rates(dropout, len(filters) + bool(dense_units))
 
@@ -89,20 +98,20 @@ def _convolutional_network(
 
 
 def three_conv(
-    input_shape,
-    n_classes,
+    input_shape: tuple[int, int, int],
+    n_classes: int,
     *,
-    filters=(32, 64, 64),
-    kernel_size=3,
-    dense_units=64,
-    dropout=0.0,
-    batch_normalization=False,
-    shrink=False,
-):
-    """Three unpadded convolutions, the first two pooled, and a dense layer; no dropout.
+    filters: Sequence[int] = (32, 64, 64),
+    kernel_size: int = 3,
+    dense_units: int = 64,
+    dropout: float | Sequence[float] = 0.0,
+    batch_normalization: bool = False,
+    shrink: bool = False,
+) -> keras.Model:
+    """Three unpadded convolutions, max pooling after the first two, and a dense layer.
 
-    The network of write-up B, "Keras first steps": 93,322 parameters for 28 x 28 gray images of
-    ten classes.
+    This is the network of write-up B, "Keras first steps". It has no dropout by default, and
+    93,322 parameters for 28 x 28 gray images of ten classes.
 
     Parameters
     ----------
@@ -111,23 +120,24 @@ def three_conv(
     n_classes : int
         Number of outputs.
     filters : sequence of int, default=(32, 64, 64)
-        Filters of each convolution; its length is their number.
+        Number of filters of each convolution. The length is the number of convolutions.
     kernel_size : int, default=3
-        Side of the convolution kernels in pixels.
+        Height and width of the convolution kernels, in pixels.
     dense_units : int, default=64
-        Units of the hidden dense layer; 0 for none.
+        Number of units of the hidden dense layer; 0 for none.
     dropout : float or sequence of float, default=0.0
-        Rate, in [0, 1), after each block and after the hidden dense layer, or one rate for each.
+        Dropout rate, in [0, 1), after each block and after the hidden dense layer, or one rate
+        for each of them.
     batch_normalization : bool, default=False
-        Whether to normalize before each activation.
+        Whether to apply batch normalization before each activation.
     shrink : bool, default=False
-        Whether kernels and pools are cut to axes shorter than they are, so that any size works;
-        an image too small is an error otherwise.
+        Whether to shrink kernels and pools that are larger than their input to its size, so that
+        images of any size are possible. Otherwise, images that are too small are an error.
 
     Returns
     -------
     keras.Model
-        Not compiled; its output is the softmax of the classes.
+        The model, not compiled. Its output is a softmax over the classes.
 
     Raises
     ------
@@ -155,20 +165,21 @@ def three_conv(
 
 
 def three_conv_dropout(
-    input_shape,
-    n_classes,
+    input_shape: tuple[int, int, int],
+    n_classes: int,
     *,
-    filters=(32, 64, 128),
-    kernel_size=3,
-    dense_units=128,
-    dropout=None,
-    batch_normalization=False,
-    shrink=False,
-):
-    """Three padded, pooled convolutions and a dense layer, with dropout after each.
+    filters: Sequence[int] = (32, 64, 128),
+    kernel_size: int = 3,
+    dense_units: int = 128,
+    dropout: float | Sequence[float] | None = None,
+    batch_normalization: bool = False,
+    shrink: bool = False,
+) -> keras.Model:
+    """Three padded convolutions with max pooling, and a dense layer, with dropout after each.
 
-    The network of write-up A, "three conv, dropout": 241,546 parameters for 28 x 28 gray images
-    of ten classes. Its second regularizer is ``batch_normalization=True``.
+    This is the network of write-up A, "three conv, dropout". It has 241,546 parameters for
+    28 x 28 gray images of ten classes. The second regularizer of the write-up is
+    ``batch_normalization=True``.
 
     Parameters
     ----------
@@ -177,24 +188,25 @@ def three_conv_dropout(
     n_classes : int
         Number of outputs.
     filters : sequence of int, default=(32, 64, 128)
-        Filters of each convolution; its length is their number.
+        Number of filters of each convolution. The length is the number of convolutions.
     kernel_size : int, default=3
-        Side of the convolution kernels in pixels.
+        Height and width of the convolution kernels, in pixels.
     dense_units : int, default=128
-        Units of the hidden dense layer; 0 for none.
+        Number of units of the hidden dense layer; 0 for none.
     dropout : float, sequence of float or None, default=None
-        Rate, in [0, 1), after each block and after the hidden dense layer, or one rate for each.
-        None: the write-up's, 0.25 after each block, 0.4 after the last, 0.3 after the dense layer.
+        Dropout rate, in [0, 1), after each block and after the hidden dense layer, or one rate
+        for each of them. None means the rates of the write-up: 0.4 after the last block, 0.25
+        after the other blocks, 0.3 after the dense layer.
     batch_normalization : bool, default=False
-        Whether to normalize before each activation.
+        Whether to apply batch normalization before each activation.
     shrink : bool, default=False
-        Whether kernels and pools are cut to axes shorter than they are, so that any size works;
-        an image too small is an error otherwise.
+        Whether to shrink kernels and pools that are larger than their input to its size, so that
+        images of any size are possible. Otherwise, images that are too small are an error.
 
     Returns
     -------
     keras.Model
-        Not compiled; its output is the softmax of the classes.
+        The model, not compiled. Its output is a softmax over the classes.
 
     Raises
     ------
@@ -217,26 +229,26 @@ def three_conv_dropout(
         batch_normalization=batch_normalization,
         shrink=shrink,
         padded=True,
-        own_rates=(0.25, 0.4, 0.3),
+        default_rates=(0.25, 0.4, 0.3),
     )
 
 
 def two_conv_dropout(
-    input_shape,
-    n_classes,
+    input_shape: tuple[int, int, int],
+    n_classes: int,
     *,
-    filters=(32, 64),
-    kernel_size=3,
-    dense_units=0,
-    dropout=0.25,
-    batch_normalization=False,
-    shrink=False,
-):
-    """Two padded, pooled convolutions with dropout, straight to the classes.
+    filters: Sequence[int] = (32, 64),
+    kernel_size: int = 3,
+    dense_units: int = 0,
+    dropout: float | Sequence[float] = 0.25,
+    batch_normalization: bool = False,
+    shrink: bool = False,
+) -> keras.Model:
+    """Two padded convolutions with max pooling and dropout, and no hidden dense layer.
 
-    The network of write-up C, "KNN against CNN", whose text leaves the numbers of filters and
-    the rate open: 50,186 parameters for 28 x 28 gray images of ten classes with those chosen
-    here.
+    This is the network of write-up C, "KNN against CNN". The write-up does not state the numbers
+    of filters and the dropout rate. With the defaults chosen here, the network has 50,186
+    parameters for 28 x 28 gray images of ten classes.
 
     Parameters
     ----------
@@ -245,23 +257,24 @@ def two_conv_dropout(
     n_classes : int
         Number of outputs.
     filters : sequence of int, default=(32, 64)
-        Filters of each convolution; its length is their number.
+        Number of filters of each convolution. The length is the number of convolutions.
     kernel_size : int, default=3
-        Side of the convolution kernels in pixels.
+        Height and width of the convolution kernels, in pixels.
     dense_units : int, default=0
-        Units of the hidden dense layer; 0 for none.
+        Number of units of the hidden dense layer; 0 for none.
     dropout : float or sequence of float, default=0.25
-        Rate, in [0, 1), after each block and after the hidden dense layer, or one rate for each.
+        Dropout rate, in [0, 1), after each block and after the hidden dense layer, or one rate
+        for each of them.
     batch_normalization : bool, default=False
-        Whether to normalize before each activation.
+        Whether to apply batch normalization before each activation.
     shrink : bool, default=False
-        Whether kernels and pools are cut to axes shorter than they are, so that any size works;
-        an image too small is an error otherwise.
+        Whether to shrink kernels and pools that are larger than their input to its size, so that
+        images of any size are possible. Otherwise, images that are too small are an error.
 
     Returns
     -------
     keras.Model
-        Not compiled; its output is the softmax of the classes.
+        The model, not compiled. Its output is a softmax over the classes.
 
     Raises
     ------
@@ -288,20 +301,20 @@ def two_conv_dropout(
 
 
 def one_conv_dropout(
-    input_shape,
-    n_classes,
+    input_shape: tuple[int, int, int],
+    n_classes: int,
     *,
-    filters=(64,),
-    kernel_size=3,
-    dense_units=32,
-    dropout=None,
-    batch_normalization=False,
-    shrink=False,
-):
-    """One unpadded, pooled convolution with dropout, and a dense layer.
+    filters: Sequence[int] = (64,),
+    kernel_size: int = 3,
+    dense_units: int = 32,
+    dropout: float | Sequence[float] | None = None,
+    batch_normalization: bool = False,
+    shrink: bool = False,
+) -> keras.Model:
+    """One unpadded convolution with max pooling and dropout, and a dense layer.
 
-    The network of write-up D, "five easy steps": 347,114 parameters for 28 x 28 gray images of
-    ten classes.
+    This is the network of write-up D, "five easy steps". It has 347,114 parameters for 28 x 28
+    gray images of ten classes.
 
     Parameters
     ----------
@@ -310,24 +323,25 @@ def one_conv_dropout(
     n_classes : int
         Number of outputs.
     filters : sequence of int, default=(64,)
-        Filters of each convolution; its length is their number.
+        Number of filters of each convolution. The length is the number of convolutions.
     kernel_size : int, default=3
-        Side of the convolution kernels in pixels.
+        Height and width of the convolution kernels, in pixels.
     dense_units : int, default=32
-        Units of the hidden dense layer; 0 for none.
+        Number of units of the hidden dense layer; 0 for none.
     dropout : float, sequence of float or None, default=None
-        Rate, in [0, 1), after each block and after the hidden dense layer, or one rate for each.
-        None: the write-up's, 0.25 after each block, none after the dense layer.
+        Dropout rate, in [0, 1), after each block and after the hidden dense layer, or one rate
+        for each of them. None means the rates of the write-up: 0.25 after each block, 0 after
+        the dense layer.
     batch_normalization : bool, default=False
-        Whether to normalize before each activation.
+        Whether to apply batch normalization before each activation.
     shrink : bool, default=False
-        Whether kernels and pools are cut to axes shorter than they are, so that any size works;
-        an image too small is an error otherwise.
+        Whether to shrink kernels and pools that are larger than their input to its size, so that
+        images of any size are possible. Otherwise, images that are too small are an error.
 
     Returns
     -------
     keras.Model
-        Not compiled; its output is the softmax of the classes.
+        The model, not compiled. Its output is a softmax over the classes.
 
     Raises
     ------
@@ -350,7 +364,7 @@ def one_conv_dropout(
         batch_normalization=batch_normalization,
         shrink=shrink,
         padded=False,
-        own_rates=(0.25, 0.25, 0.0),
+        default_rates=(0.25, 0.25, 0.0),
     )
 
 

@@ -1,1 +1,1 @@
-"""How a network is trained: samples, batches, losses, optimizers, the loop and its checkpoints."""
+"""Training: samples, batches, augmentation, losses, optimizers, checkpoints and the loop."""

@@ -1,73 +1,97 @@
-"""Rows of pixels to batches of images, in an order of one's own, and to TensorFlow."""
+"""Shuffled, augmented batches of images, and TensorFlow datasets of them."""
+
+from __future__ import annotations
 
 import gc
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from math import ceil, prod
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-# About this many at a time, in whole batches, go through the augmenter: called on each batch, it
-# spends most of its time between the pixels.
+from ._augmentation import Augmentation
+from ._samples import Samples
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+# Number of pixels to augment at a time, in whole batches. For a single batch, the overhead of a
+# call would exceed the time spent on pixels.
 _PIXELS = 2**20
 
 
 class Batches:
-    """Batches of some rows of an array, cast and reshaped a few at a time.
+    """Batches of images, targets and weights.
+
+    Rows are cast and reshaped a few batches at a time, so that the pixels are never copied as a
+    whole.
 
     Parameters
     ----------
     samples : Samples
-        Of pixels of any real type, never copied as a whole; codes as the loss takes them. Batches
-        come with the proportions of the weights, at a mean of 1 over those that take part.
+        Pixels of any real dtype, and codes in the form that the loss takes. The weights of the
+        batches are scaled to a mean of 1 over all samples in use.
     image_shape : tuple of int
         ``(height, width, channels)``.
     dtype : {"float32", "float64"}
-        Type of the images.
+        Dtype of the images.
     batch_size : int
-        Number of images in a batch; the last one takes the rest.
-    augment : Augmentation or None
-        From images to images, given those of one batch or of several.
-    seed : int or None
-        What each epoch's order and augmentation come from, along with its number, so that training
-        can go on from any epoch; None keeps the order of the samples.
+        Number of images in a batch. The last batch of an epoch may be smaller.
+    augment : Augmentation or None, default=None
+        Augmentation, applied to the images of one or several batches.
+    seed : int or None, default=None
+        Seed that determines, with the number of the epoch, the order of the samples and the
+        augmentation. Training can therefore resume at any epoch. None keeps the order of the
+        samples.
 
     Attributes
     ----------
     error : Exception or None
-        What `augment` raised, if anything.
+        The exception that `augment` raised, if any.
     """
 
-    def __init__(self, samples, *, image_shape, dtype, batch_size, augment=None, seed=None):
+    def __init__(
+        self,
+        samples: Samples,
+        *,
+        image_shape: tuple[int, int, int],
+        dtype: str,
+        batch_size: int,
+        augment: Augmentation | None = None,
+        seed: int | None = None,
+    ) -> None:
         self.samples = samples
         self.image_shape = image_shape
         self.dtype = np.dtype(dtype)
         self.batch_size = batch_size
         self.augment = augment
         self.seed = seed
-        self.error = None
+        self.error: Exception | None = None
         self._targets = [samples.codes]
         if samples.weights is not None:
-            # Over all rows, not batch by batch: one that has light ones only stays light.
+            # The mean is over all samples: a batch of small weights must have a small total.
             mean = samples.weights[samples.indices].mean()
             self._targets.append((samples.weights / mean).astype(dtype))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return ceil(len(self.samples) / self.batch_size)
 
-    def epoch(self, number):
-        """Go through the batches of one epoch."""
+    def epoch(self, number: int) -> Iterator[tuple[NDArray, ...]]:
+        """Yield the batches of one epoch."""
         order = self.samples.indices
         if self.seed is not None:
-            drawing = np.random.RandomState([self.seed, number])
-            order = drawing.permutation(order)
+            random_state = np.random.RandomState([self.seed, number])
+            order = random_state.permutation(order)
             if self.augment is not None:
-                self.augment.start(drawing)
+                self.augment.start(random_state)
         n_batches = max(_PIXELS // (prod(self.image_shape) * self.batch_size), 1)
         step = n_batches * self.batch_size
         for start in range(0, len(order), step):
-            yield from self._several(order[start : start + step])
+            yield from self._batches_of(order[start : start + step])
 
-    def _several(self, part):
+    def _batches_of(self, part: NDArray) -> Iterator[tuple[NDArray, ...]]:
         images = (
             self.samples.rows[part].reshape(-1, *self.image_shape).astype(self.dtype, copy=False)
         )
@@ -81,8 +105,8 @@ class Batches:
             batch = slice(start, start + self.batch_size)
             yield images[batch], *(values[part[batch]] for values in self._targets)
 
-    def signature(self):
-        """Return the types and shapes of a batch, as TensorFlow has them."""
+    def signature(self) -> tuple[tf.TensorSpec, ...]:
+        """Return the TensorFlow signature of a batch: its shapes and dtypes."""
         import tensorflow as tf
 
         return (
@@ -92,56 +116,57 @@ class Batches:
 
 
 class _Feed:
-    """A ``tf.data.Dataset`` that makes batches while the network trains on others.
+    """A ``tf.data.Dataset`` that prepares batches while the network trains on earlier ones.
 
-    TensorFlow keeps a dataset, and what it reads from, for good. So one serves many fits, and is
-    without a source between them.
+    TensorFlow never frees a dataset or the generator that it reads. A feed is therefore reused by
+    many fits and has no source between them.
 
-    Not a ``keras.utils.PyDataset``, which keras makes one of with TensorFlow's automatic tuning
-    on: at the end of each epoch that often misses the signal to stop, and training stands still
-    until it next wakes up, after up to a minute.
+    A ``keras.utils.PyDataset`` would be simpler, but keras enables TensorFlow's autotuning for it.
+    At the end of an epoch, the autotuner often misses the signal to stop. Training then waits
+    until it next wakes up, for up to a minute.
     """
 
-    def __init__(self, signature):
+    def __init__(self, signature: tuple[tf.TensorSpec, ...]) -> None:
         import tensorflow as tf
 
         untuned = tf.data.Options()
         untuned.autotune.enabled = False
-        self.source = None
+        self.source: Any = None  # (batches, epochs) while in use
         self.dataset = (
             tf.data.Dataset.from_generator(self._batches, output_signature=signature)
             .prefetch(2)
             .with_options(untuned)
         )
 
-    def _batches(self):
+    def _batches(self) -> Iterator[tuple[NDArray, ...]]:
         batches, epochs = self.source
         for number in epochs:
             yield from batches.epoch(number)
 
 
-_idle_feeds = {}
-_failed = []  # what tells that a training ended in an error since the last one began
+_idle_feeds: dict[Any, list[_Feed]] = {}
+_failed: list[bool] = []  # Not empty if a training has failed since the last collection.
 
 
 @contextmanager
-def feed(batches, epochs):
-    """Lend a dataset of the batches of some epochs.
+def feed(batches: Batches, epochs: Iterable[int]) -> Iterator[tf.data.Dataset]:
+    """Provide a dataset of batches for the block.
 
     Parameters
     ----------
     batches : Batches
-        What to read.
+        The batches.
     epochs : iterable of int
-        Their numbers.
+        Numbers of the epochs.
 
     Yields
     ------
     tf.data.Dataset
-        The epochs one after the other.
+        The batches of all epochs, one epoch after the other.
     """
     if _failed:
-        # keras' iterators refer to themselves until they are at their end, and have threads.
+        # keras' unfinished iterators hold threads, and are freed only by garbage collection
+        # because they refer to themselves.
         gc.collect()
         _failed.clear()
     signature = batches.signature()

@@ -1,9 +1,15 @@
-"""Where training stands after each epoch, in a file from which it can go on."""
+"""Checkpoint files, from which an interrupted training resumes."""
+
+from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skfashion import __version__
 from skfashion._callers import warn_user
@@ -13,65 +19,89 @@ from skfashion.neural_network.runtime._models import assign, values
 
 from ._fingerprint import fingerprint
 
-keras = load_keras()
+if TYPE_CHECKING:
+    import keras
+else:
+    keras = load_keras()
 
-_HEADER_BYTES = 2**26  # a million epochs
+_MAX_HEADER_BYTES = 2**26  # enough for a million epochs
 _STOPPING = ("best", "best_epoch", "wait", "stopped_epoch")
 
 
-def checkpoint_path(folder, *what, callbacks=None):
-    """Return the file for one training.
+def checkpoint_path(
+    folder: str | os.PathLike[str], *dependencies: Any, callbacks: Iterable[Any] | None = None
+) -> Path:
+    """Return the path of the checkpoint file of a training.
 
     Parameters
     ----------
     folder : str or os.PathLike
-        Where the files are.
-    *what
-        All that the training begins from: arrays and values of any kind.
-    callbacks : list or None
-        The user's.
+        Folder of the checkpoints.
+    *dependencies
+        Everything that the training depends on: arrays and objects of any kind.
+    callbacks : list or None, default=None
+        The user's callbacks.
+
+    Returns
+    -------
+    pathlib.Path
+        Path in `folder`, named by a fingerprint of the training.
 
     Raises
     ------
     ValueError
-        If something cannot be pickled, so that it cannot be known again.
+        If an object cannot be pickled, and so not be identified later.
     """
-    name = fingerprint(__version__, keras.__version__, *what, callbacks=callbacks)
+    name = fingerprint(__version__, keras.__version__, *dependencies, callbacks=callbacks)
     return Path(folder).expanduser().absolute() / f"{name}.npz"
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Write where training stands after each epoch but the last, or go on from there.
+    """Save the state of training after each epoch but the last, and restore it.
 
     Parameters
     ----------
     path : pathlib.Path
-        The file; its folder is made if there is none.
+        Path of the file. Its folder is created if it does not exist.
     recorder : keras.callbacks.History
-        Called before this callback.
+        History of the training. Keras must call it before this callback.
     best : keras.callbacks.EarlyStopping or None
-        Called before this callback.
+        Early stopping, if any. Keras must call it before this callback.
     """
 
-    def __init__(self, path, recorder, best):
+    def __init__(
+        self,
+        path: Path,
+        recorder: keras.callbacks.History,
+        best: keras.callbacks.EarlyStopping | None,
+    ) -> None:
         super().__init__()
         self._path = path
         self._recorder = recorder
         self._best = best
-        self._stopping = None
+        self._stopping: dict[str, Any] | None = None
 
-    def load(self, model, epochs):
-        """Bring `model` to where training of so many `epochs` stopped, if the file is there.
+    def load(self, model: keras.Model, epochs: int) -> int:
+        """Restore the state of an interrupted training, if the file exists.
+
+        Parameters
+        ----------
+        model : keras.Model
+            Compiled model, whose weights and optimizer state are set.
+        epochs : int
+            Number of epochs of the whole training.
 
         Returns
         -------
         int
-            Number of epochs done.
+            Number of completed epochs.
 
         Raises
         ------
         ValueError
-            If the file cannot be read.
+            If the file is damaged.
+        OSError
+            If the file cannot be opened.
         """
         try:
             opened = open_regular(self._path)
@@ -89,7 +119,7 @@ class Checkpoint(keras.callbacks.Callback):
                 header, found = _read(opened, sections)
             history = _checked_history(header["history"], epochs)
             stopping = None if self._best is None else _checked_stopping(header["stopping"])
-        except Exception as error:  # a damaged archive raises errors of many kinds
+        except Exception as error:  # A damaged archive raises many types of errors.
             raise self._damaged(error) from error
         assign(model, found["model"])
         assign(model.optimizer, found["optimizer"])
@@ -98,10 +128,10 @@ class Checkpoint(keras.callbacks.Callback):
         self._recorder.history = history
         return len(history.get("loss", []))
 
-    def on_train_begin(self, logs=None):
-        """Set what early stopping has forgotten by now, or write a first file.
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Restore the state of early stopping, which keras has reset, and write a first file.
 
-        So that one who has no space left, or must not write there, hears of it at once.
+        Missing disk space or permissions are thus reported at once, not after the first epoch.
         """
         if self._stopping is not None:
             vars(self._best).update(self._stopping)
@@ -111,45 +141,45 @@ class Checkpoint(keras.callbacks.Callback):
             except OSError as error:
                 raise self._unusable(error) from error
 
-    def on_epoch_end(self, epoch, logs=None):
-        """Write the file, unless training ends here; what is learned is not lost if that fails."""
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Write the file, unless training ends here. A failure is only a warning."""
         if not self.model.stop_training and epoch + 1 < self.params["epochs"]:
             try:
                 self._save()
             except OSError as error:
-                warn_user(f"{self._unusable(error)} Training goes on without checkpoints.")
+                warn_user(f"{self._unusable(error)} Training continues without checkpoints.")
 
-    def remove(self):
-        """Remove the file, as training has come to its end, and what a kill left unfinished.
+    def remove(self) -> None:
+        """Remove the file of a completed training, and unfinished files of killed processes.
 
-        What is learned is not lost if that fails.
+        A failure is only a warning, because the network is already trained.
         """
         try:
             self._path.unlink(missing_ok=True)
         except OSError as error:
             warn_user(
                 f"Training is done, but its checkpoint {str(self._path)!r} cannot be removed: "
-                f"{error.strerror}. Remove it yourself: else fit with the same parameters and "
-                "data ends with what it holds."
+                f"{error.strerror}. Remove it yourself. Otherwise, fit with the same parameters "
+                "and data will resume from it."
             )
         remove_unfinished(self._path.parent)
 
-    def _damaged(self, why):
+    def _damaged(self, reason: object) -> ValueError:
         return ValueError(
-            f"The checkpoint {self._path} cannot be read: it is damaged, or of another version of "
-            f"skfashion. Remove it, to train from the beginning. ({str(why)[:300]})"
+            f"The checkpoint {self._path} cannot be read: it is damaged or of another version of "
+            f"skfashion. Remove it to train from the beginning. ({str(reason)[:300]})"
         )
 
-    def _unusable(self, error):
+    def _unusable(self, error: OSError) -> OSError:
         return type(error)(
             error.errno,
-            f"checkpoint_dir must be a folder that can be written, got {str(self._path.parent)!r}: "
+            f"checkpoint_dir must be a writable folder, got {str(self._path.parent)!r}: "
             f"{error.strerror}.",
         )
 
-    def _save(self):
+    def _save(self) -> None:
         arrays = {"model": values(self.model), "optimizer": values(self.model.optimizer)}
-        header = {"history": self._recorder.history, "stopping": None}
+        header: dict[str, Any] = {"history": self._recorder.history, "stopping": None}
         if self._best is not None:
             header["stopping"] = {name: getattr(self._best, name) for name in _STOPPING}
             arrays["best"] = self._best.best_weights or []
@@ -158,7 +188,7 @@ class Checkpoint(keras.callbacks.Callback):
             np.savez(unfinished, header=json.dumps(header), **_named(arrays))
 
 
-def _named(sections):
+def _named(sections: Mapping[str, Iterable[NDArray]]) -> dict[str, Any]:
     return {
         f"{section}/{number}": array
         for section, arrays in sections.items()
@@ -166,25 +196,30 @@ def _named(sections):
     }
 
 
-def _read(opened, sections):
-    """Return the header of a file, and arrays of the types and shapes of those in `sections`."""
+def _read(
+    opened: BinaryIO, sections: Mapping[str, list[NDArray]]
+) -> tuple[dict[str, Any], dict[str, list[NDArray]]]:
+    """Return the header of a file, and arrays with the dtypes and shapes of those in `sections`."""
     expected = _named(sections)
     without_best = {name for name in expected if not name.startswith("best/")}
     with np.load(opened, allow_pickle=False) as file:
         names = sorted(file.zip.namelist())
         if names not in (_members(expected), _members(without_best)):
-            raise ValueError(f"it should hold {_members(expected)}, got {names}")
-        for member in file.zip.infolist():  # of sizes that nothing else limits
+            raise ValueError(f"expected the arrays {_members(expected)}, got {names}")
+        # NumPy would allocate whatever size the file declares.
+        for member in file.zip.infolist():
             name = member.filename.removesuffix(".npy")
-            limit = expected[name].nbytes + 1024 if name in expected else _HEADER_BYTES
+            limit = expected[name].nbytes + 1024 if name in expected else _MAX_HEADER_BYTES
             if member.file_size > limit:
-                raise ValueError(f"{name} has {member.file_size} bytes, more than {limit}")
+                raise ValueError(
+                    f"expected {name} of at most {limit} bytes, got {member.file_size}"
+                )
         arrays = {name: file[name] for name in file.files}
     for name, array in arrays.items():
         if name != "header" and _form(array) != _form(expected[name]):
-            raise ValueError(f"{name} should be {_form(expected[name])}, got {_form(array)}")
+            raise ValueError(f"expected {name} to be {_form(expected[name])}, got {_form(array)}")
     if arrays["header"].dtype.kind != "U" or arrays["header"].shape:
-        raise ValueError(f"header should be one string, got {_form(arrays['header'])}")
+        raise ValueError(f"expected one string as header, got {_form(arrays['header'])}")
     found = {
         section: [arrays[name] for name in _named({section: several}) if name in arrays]
         for section, several in sections.items()
@@ -192,39 +227,39 @@ def _read(opened, sections):
     return json.loads(str(arrays["header"])), found
 
 
-def _members(names):
+def _members(names: Iterable[str]) -> list[str]:
     return sorted(f"{name}.npy" for name in [*names, "header"])
 
 
-def _form(array):
+def _form(array: NDArray) -> tuple[str, tuple[int, ...]]:
     return array.dtype.name, array.shape
 
 
-def _checked_history(history, epochs):
-    """Return what was recorded, if it may be of some of `epochs`."""
+def _checked_history(history: Any, epochs: int) -> dict[str, list[float]]:
+    """Return the history, or raise a ValueError if it is not one of fewer than `epochs` epochs."""
     if not isinstance(history, dict) or not all(isinstance(one, list) for one in history.values()):
-        raise ValueError(f"history should be lists by name, got {history!r}")
+        raise ValueError(f"expected history to be a dict of lists, got {history!r}")
     n_done = len(history.get("loss", []))
     for name, recorded in history.items():
         if len(recorded) > n_done or n_done >= epochs or not all(map(_is_number, recorded)):
             raise ValueError(
-                f"history should hold a number for each of {n_done} of {epochs} epochs, got "
-                f"{name}: {recorded!r}"
+                f"expected history to have one number for each of {n_done} of {epochs} epochs, "
+                f"got {name}: {recorded!r}"
             )
     return history
 
 
-def _checked_stopping(stopping):
-    """Return what early stopping goes by, if it is whole."""
+def _checked_stopping(stopping: Any) -> dict[str, Any]:
+    """Return the state of early stopping, or raise a ValueError if it is not complete."""
     if (
         not isinstance(stopping, dict)
         or sorted(stopping) != sorted(_STOPPING)
         or not (stopping["best"] is None or _is_number(stopping["best"]))
         or not all(type(stopping[name]) is int for name in _STOPPING if name != "best")
     ):
-        raise ValueError(f"stopping should hold the numbers {list(_STOPPING)}, got {stopping!r}")
+        raise ValueError(f"expected stopping to have {list(_STOPPING)}, got {stopping!r}")
     return stopping
 
 
-def _is_number(value):
+def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,12 +1,14 @@
-"""What tells one training from another."""
+"""Fingerprints of everything that a training depends on."""
 
 import inspect
 import pickle
 import sys
 import sysconfig
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from types import BuiltinFunctionType, MethodType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
+from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
@@ -16,18 +18,21 @@ from skfashion.neural_network.runtime._keras import load_keras
 
 from ._keras_callbacks import copy_unless_shared
 
-keras = load_keras()
+if TYPE_CHECKING:
+    import keras
+else:
+    keras = load_keras()
 
-# Whose code is known by the names of its functions and classes.
+# Functions and classes in these folders are identified by their names, not by their code.
 _LIBRARIES = (
     *map(sysconfig.get_path, ("stdlib", "platstdlib")),
     str(Path(skfashion.__file__).parent),
 )
-_UNKNOWN = (AttributeError, TypeError, pickle.PicklingError)
+_PICKLING_ERRORS = (AttributeError, TypeError, pickle.PicklingError)
 _INSTALLED = {"site-packages", "dist-packages"}
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, np.ndarray, np.generic, np.dtype)
-# What classes have that is not what their author wrote.
-_OF_EVERY_CLASS = {
+# Attributes that do not come from the body of a class, or do not affect what it does.
+_IGNORED_ATTRIBUTES = {
     "__annotations__",
     "__dict__",
     "__doc__",
@@ -40,48 +45,67 @@ _OF_EVERY_CLASS = {
 }
 
 
-def fingerprint(*values, callbacks=None):
-    """Return a digest of values of any kind, the same in another process.
+def fingerprint(*values: Any, callbacks: Iterable[Any] | None = None) -> str:
+    """Return a hash of objects of any kind that is the same in other processes.
 
-    Functions and classes of the user's count by their code and all that it refers to by name,
-    layers by their configuration and weights, other objects by their attributes. What a function
-    among `callbacks` refers to counts by its type where it is shared with others, such as a
-    progress bar or a study. Code of installed libraries counts by its name.
+    The hash depends on
+
+    - the code of the user's functions and classes, and everything it refers to by name,
+    - the configuration and weights of layers,
+    - the attributes of other objects,
+    - only the names of functions and classes of installed libraries,
+    - only the types of objects that functions among `callbacks` share with other code, such as a
+      progress bar or a study.
+
+    Parameters
+    ----------
+    *values
+        Objects of any kind.
+    callbacks : list or None, default=None
+        The user's callbacks, or functions that return them.
+
+    Returns
+    -------
+    str
+        The hash, in hexadecimal.
 
     Raises
     ------
     ValueError
-        If something cannot be pickled, so that it cannot be known again.
+        If an object cannot be pickled, and so not be identified later.
     """
     try:
-        known = [_Known().of(value) for value in values]
+        described = [_Describer().describe(value) for value in values]
         for callback in callbacks or []:
-            made = isinstance(callback, keras.callbacks.Callback)
-            known.append(_Known(may_be_shared=not made).of(callback))
-        return joblib.hash(known, coerce_mmap=True)
-    except (*_UNKNOWN, NotImplementedError, RecursionError) as error:
+            is_callback = isinstance(callback, keras.callbacks.Callback)
+            described.append(_Describer(may_be_shared=not is_callback).describe(callback))
+        return joblib.hash(described, coerce_mmap=True)
+    except (*_PICKLING_ERRORS, NotImplementedError, RecursionError) as error:
         raise ValueError(
-            "checkpoint_dir needs parameters that can be pickled, and functions and classes that "
-            "refer to nothing else, to know this training by when it goes on: "
+            "checkpoint_dir identifies a training by its parameters. They, and everything that "
+            "the functions and classes among them refer to, must be picklable: "
             f"{str(error.args[0])[:200]}"
         ) from error
 
 
-class _Known:
-    """What stands for values in a digest; each object once, by its number after that."""
+class _Describer:
+    """Describes objects by hashable values.
 
-    def __init__(self, may_be_shared=False):
+    Each object is described once. After that, its number stands for it.
+    """
+
+    def __init__(self, may_be_shared: bool = False) -> None:
         self._may_be_shared = may_be_shared
-        self._seen = {}
-        self._alive = []  # as the numbers of others that are gone would be given again
+        self._seen: dict[int, int] = {}
+        self._alive: list[Any] = []  # Python reuses the ids of objects that are freed.
 
-    def of(self, value):
+    def describe(self, value: Any) -> Any:
         if isinstance(value, _PLAIN):
             return value
         if isinstance(value, list | tuple):
-            return [self.of(part) for part in value]
+            return [self.describe(part) for part in value]
         if isinstance(value, set | frozenset):
-            return sorted(joblib.hash(self.of(part)) for part in value)
+            return sorted(joblib.hash(self.describe(part)) for part in value)
         if inspect.ismodule(value):
             return value.__name__
         if id(value) in self._seen:
@@ -89,98 +113,104 @@ class _Known:
         self._seen[id(value)] = len(self._seen)
         self._alive.append(value)
         if isinstance(value, dict):
-            return [(self.of(key), self.of(part)) for key, part in value.items()]
+            return [(self.describe(key), self.describe(part)) for key, part in value.items()]
         if inspect.isclass(value):
-            return self._of_class(value)
+            return self._describe_class(value)
         if inspect.isfunction(value):
-            return self._of_function(value)
+            return self._describe_function(value)
         if isinstance(value, MethodType):
-            return self.of(value.__func__), self.of(value.__self__)
+            return self.describe(value.__func__), self.describe(value.__self__)
         if isinstance(value, partial):
-            return [self.of(part) for part in (value.func, value.args, value.keywords)]
-        return self._of_object(value)
+            return [self.describe(part) for part in (value.func, value.args, value.keywords)]
+        return self._describe_object(value)
 
-    def _of_object(self, value):
-        kind = self.of(type(value))
+    def _describe_object(self, value: Any) -> Any:
+        kind = self.describe(type(value))
         if isinstance(value, keras.callbacks.Callback):
-            return kind, self._of_attributes(value)
-        if _is_of_keras(value):  # whose pickles tell the time
-            # Not its name, which tells how many there were before.
-            config = self.of({**value.get_config(), "name": None})
+            return kind, self._describe_attributes(value)
+        if _is_keras_object(value):  # Their pickles contain the time.
+            # The default name depends on how many objects were created before.
+            config = self.describe({**value.get_config(), "name": None})
             if not isinstance(value, keras.layers.Layer):
                 return kind, config
-            # A config has functions by their names.
+            # Functions are only names in a config.
             functions = [one for _, one in sorted(vars(value).items()) if inspect.isfunction(one)]
-            return kind, config, self.of(functions), value.get_weights()
+            return kind, config, self.describe(functions), value.get_weights()
         if self._may_be_shared and copy_unless_shared(value)[1] is not None:
             return kind
         if isinstance(value, BuiltinFunctionType | np.ufunc):
             return value
         reduced = value.__reduce_ex__(4)
-        if isinstance(reduced, str):  # something that there is one of, by its name
+        if isinstance(reduced, str):  # A global object, pickled by its name.
             return kind, reduced
         make, arguments, *state = reduced
         return (
             kind,
-            self.of(make),
-            self.of(arguments),
-            [self.of(list(part) if hasattr(part, "__next__") else part) for part in state],
+            self.describe(make),
+            self.describe(arguments),
+            [self.describe(list(part) if hasattr(part, "__next__") else part) for part in state],
         )
 
-    def _of_attributes(self, callback):
+    def _describe_attributes(self, callback: Any) -> Any:
         found = []
         for name, value in sorted(vars(callback).items()):
             try:
-                found.append((name, joblib.hash(self.of(value))))
-            except _UNKNOWN:
-                found.append((name, type(value).__name__))  # an open file, say, is no setting
+                found.append((name, joblib.hash(self.describe(value))))
+            except _PICKLING_ERRORS:
+                # Such a value, for example an open file, is not a setting.
+                found.append((name, type(value).__name__))
         return found
 
-    def _of_class(self, kind):
+    def _describe_class(self, kind: type) -> Any:
         name = kind.__module__, kind.__qualname__
         if _is_library(kind.__module__):
             return name
         attributes = {
-            attribute: self._of_attribute(value)
+            attribute: self._describe_attribute(value)
             for attribute, value in sorted(vars(kind).items())
-            if attribute not in _OF_EVERY_CLASS
+            if attribute not in _IGNORED_ATTRIBUTES
         }
-        return name, [self.of(base) for base in kind.__bases__], list(attributes.items())
+        return name, [self.describe(base) for base in kind.__bases__], list(attributes.items())
 
-    def _of_attribute(self, value):
+    def _describe_attribute(self, value: Any) -> Any:
         if isinstance(value, staticmethod | classmethod):
-            return self.of(value.__func__)
+            return self.describe(value.__func__)
         if isinstance(value, property):
-            return [self.of(part) for part in (value.fget, value.fset, value.fdel)]
+            return [self.describe(part) for part in (value.fget, value.fset, value.fdel)]
         if inspect.ismemberdescriptor(value) or inspect.isgetsetdescriptor(value):
             return value.__name__
-        return self.of(value)
+        return self.describe(value)
 
-    def _of_function(self, function):
+    def _describe_function(self, function: FunctionType) -> Any:
         name = function.__module__, function.__qualname__
         cells = [cell.cell_contents for cell in function.__closure__ or ()]
         if _is_library(function.__module__):
-            made_by_another = "<locals>" in function.__qualname__
-            return name, [self.of(cell) for cell in cells if made_by_another]
+            is_nested = "<locals>" in function.__qualname__
+            return name, [self.describe(cell) for cell in cells if is_nested]
         names = _names_in(function.__code__)
         used = [
-            (used_name, self._of_global(function.__globals__[used_name], names))
+            (used_name, self._describe_global(function.__globals__[used_name], names))
             for used_name in names
             if used_name in function.__globals__
         ]
         rest = (function.__defaults__, function.__kwdefaults__, cells, vars(function))
-        return [name, _of_code(function.__code__), used, [self.of(part) for part in rest]]
+        return [
+            name,
+            _describe_code(function.__code__),
+            used,
+            [self.describe(part) for part in rest],
+        ]
 
-    def _of_global(self, value, names):
-        """Return what stands for a global, and for what the code may read of a module."""
+    def _describe_global(self, value: Any, names: Iterable[str]) -> Any:
+        """Describe a global; for a module, also its attributes that the code may read."""
         if not inspect.ismodule(value) or _is_library(value.__name__):
-            return self.of(value)
-        read = [(name, self.of(vars(value)[name])) for name in names if name in vars(value)]
+            return self.describe(value)
+        read = [(name, self.describe(vars(value)[name])) for name in names if name in vars(value)]
         return value.__name__, read
 
 
-def _is_library(module):
-    """Tell whether a module, by its name, is Python's, this library or an installed one."""
+def _is_library(module: str) -> bool:
+    """Return whether a module is part of Python, of skfashion or of an installed library."""
     found = sys.modules.get(module)
     file = getattr(found, "__file__", None)
     if file is None:
@@ -190,13 +220,13 @@ def _is_library(module):
     return bool(_INSTALLED & set(path.parts)) or any(map(path.is_relative_to, _LIBRARIES))
 
 
-def _is_of_keras(value):
+def _is_keras_object(value: Any) -> bool:
     modules = {kind.__module__.split(".")[0] for kind in type(value).__mro__}
     return "keras" in modules and hasattr(value, "get_config")
 
 
-def _names_in(code):
-    """Return the names of globals and attributes that code uses, in functions within it too."""
+def _names_in(code: CodeType) -> list[str]:
+    """Return the names of globals and attributes that code uses, also in nested functions."""
     names = set(code.co_names)
     for constant in code.co_consts:
         if inspect.iscode(constant):
@@ -204,13 +234,17 @@ def _names_in(code):
     return sorted(names)
 
 
-def _of_code(code):
-    return code.co_code, code.co_names, [_of_constant(constant) for constant in code.co_consts]
+def _describe_code(code: CodeType) -> Any:
+    return (
+        code.co_code,
+        code.co_names,
+        [_describe_constant(constant) for constant in code.co_consts],
+    )
 
 
-def _of_constant(constant):
+def _describe_constant(constant: Any) -> Any:
     if inspect.iscode(constant):
-        return _of_code(constant)
-    if isinstance(constant, frozenset):  # in another order in each process
+        return _describe_code(constant)
+    if isinstance(constant, frozenset):  # The order of strings differs between processes.
         return sorted(map(repr, constant))
     return repr(constant)

@@ -1,21 +1,28 @@
-"""The user's keras callbacks: copies of them, or new ones, for each fit."""
+"""Copies of the user's keras callbacks for each fit."""
+
+from __future__ import annotations
 
 import copy
 import inspect
 import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from skfashion.neural_network.runtime._keras import load_keras
+
+if TYPE_CHECKING:
+    import keras
 
 _LOCKS = (type(threading.Lock()), type(threading.RLock()), threading.Condition)
 
 
-def for_one_fit(callbacks):
-    """Return callbacks that no other fit has.
+def for_one_fit(callbacks: Iterable[Any] | None) -> list[keras.callbacks.Callback]:
+    """Return callbacks for one fit, which no other fit uses.
 
     Parameters
     ----------
     callbacks : list of keras.callbacks.Callback or callable, or None
-        As the user gave them. Callbacks are copied, others are called to make one.
+        The parameter of the classifier. Callbacks are copied; functions are called to create one.
 
     Returns
     -------
@@ -24,22 +31,23 @@ def for_one_fit(callbacks):
     Raises
     ------
     ValueError
-        If one is neither, cannot be copied, or would work on copies of what must be shared.
+        If an element is not a callback or such a function, or is a callback that cannot be copied
+        or that holds an object that must be shared.
     """
-    keras = load_keras()
-    return [_for_one_fit(keras.callbacks.Callback, callback) for callback in callbacks or []]
+    callback_class = load_keras().callbacks.Callback
+    return [_for_one_fit(callback_class, callback) for callback in callbacks or []]
 
 
-def _for_one_fit(kind, callback):
-    if isinstance(callback, kind):
-        copied, why_not = copy_unless_shared(callback)
-        if why_not is not None:
+def _for_one_fit(callback_class: type, callback: Any) -> Any:
+    if isinstance(callback, callback_class):
+        copied, obstacle = copy_unless_shared(callback)
+        if obstacle is not None:
             name = type(callback).__name__
             raise ValueError(
                 "Each fit copies its callbacks, so that no two fits share one, but this "
-                f"{name} {why_not}. Pass a function without arguments that returns a new {name}, "
-                f"such as `lambda: {name}(...)`, which each fit calls; what it refers to is not "
-                "copied."
+                f"{name} {obstacle}. Pass a function without arguments that returns a new {name}, "
+                f"such as `lambda: {name}(...)`. Each fit calls it, and objects that it refers to "
+                "are not copied."
             )
         return copied
     if not callable(callback):
@@ -51,41 +59,47 @@ def _for_one_fit(kind, callback):
         inspect.signature(callback).bind()
     except TypeError as error:
         raise ValueError(
-            f"Functions among callbacks are called without arguments, but {callback!r} has "
-            f"others: {error}."
+            f"Functions among callbacks are called without arguments, but {callback!r} requires "
+            f"some: {error}."
         ) from error
-    except ValueError:  # of C, which tell no signature
+    except ValueError:
+        # Functions written in C may have no signature.
         pass
-    made = callback()
-    if not isinstance(made, kind):
+    created = callback()
+    if not isinstance(created, callback_class):
         raise ValueError(
             f"Functions among callbacks must return a keras.callbacks.Callback, but {callback!r} "
-            f"returned {made!r}."
+            f"returned {created!r}."
         )
-    return made
+    return created
 
 
-def copy_unless_shared(value):
-    """Copy an object, or tell why it must not be.
+def copy_unless_shared(value: Any) -> tuple[Any, str | None]:
+    """Copy an object unless it must be shared.
+
+    Parameters
+    ----------
+    value : object
+        The object.
 
     Returns
     -------
     copied : object
-        None where there is a reason not to copy it.
-    why_not : str or None
-        What comes after its name.
+        The copy, or None if the object cannot or must not be copied.
+    obstacle : str or None
+        The reason for that, as the predicate of a sentence about the object.
     """
-    memo = {}
+    memo: dict[int, Any] = {}
     try:
         copied = copy.deepcopy(value, memo)
-    except Exception as error:  # noqa: BLE001 (of any kind: the class is somebody else's)
+    except Exception as error:  # noqa: BLE001 (code of any class may run here)
         return None, f"cannot be copied ({type(error).__name__}: {str(error)[:200]})"
-    # deepcopy keeps all that it has copied alive in its memo, under the memo's own id. An object
-    # with a lock is used from several places, which would not see what a copy of it is told.
+    # deepcopy lists the originals of everything that it has copied in its memo, under the memo's
+    # own id. An object with a lock is used from several places, which would not see its copy.
     for part in memo.get(id(memo), []):
         if any(isinstance(one, _LOCKS) for one in getattr(part, "__dict__", {}).values()):
             return None, (
-                f"holds a {type(part).__name__} that others use too, as its lock tells, and that "
-                "would not see what a copy is told"
+                f"holds a {type(part).__name__} whose lock shows that other code uses it too, and "
+                "that would not see what happens to a copy"
             )
     return copied, None

@@ -1,11 +1,19 @@
-"""From the parameters `loss` and `label_smoothing` to what a network is compiled with."""
+"""Create the loss of a network."""
+
+from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
 
 
-def _loss_classes(keras):
+def _loss_classes(keras: ModuleType) -> dict[str, type]:
     """Map both names of each loss, `CategoricalHinge` and `categorical_hinge`, to its class."""
-    classes = {}
+    classes: dict[str, type] = {}
     for class_name, value in vars(keras.losses).items():
         if inspect.isclass(value) and issubclass(value, keras.losses.Loss):
             default = inspect.signature(value).parameters.get("name")
@@ -14,17 +22,19 @@ def _loss_classes(keras):
     return classes
 
 
-def _no_smoothing(loss):
+def _no_smoothing(loss: Any) -> ValueError:
     return ValueError(
         "label_smoothing needs the loss 'sparse_categorical_crossentropy' or "
-        f"'categorical_crossentropy', got {loss!r}: leave label_smoothing at 0."
+        f"'categorical_crossentropy', got {loss!r}. Set label_smoothing=0 for this loss."
     )
 
 
-def _smoothed(keras, loss, config):
-    """Return the loss on one-hot rows that `config` is meant for."""
+def _smoothed(
+    keras: ModuleType, loss: Any, config: dict[str, Any]
+) -> keras.losses.CategoricalCrossentropy:
+    """Return an instance of the loss class that smooths labels, and adapt `config` to it."""
     if isinstance(loss, keras.losses.SparseCategoricalCrossentropy):
-        # The same loss; smooth labels are no integers, and keras smooths in the other class only.
+        # The sparse loss takes integers, so keras has label smoothing in the other class only.
         if config.pop("ignore_class", None) is not None:
             raise _no_smoothing(loss)
         config.pop("axis", None)
@@ -35,22 +45,31 @@ def _smoothed(keras, loss, config):
     return loss
 
 
-def make_loss(keras, loss, label_smoothing):
+def make_loss(
+    keras: ModuleType, loss: Any, label_smoothing: float
+) -> keras.losses.Loss | Callable[..., Any]:
     """Return a new loss, so that no two fits share one.
 
     Parameters
     ----------
     keras : module
-        Loaded keras.
+        The loaded keras.
     loss : str, keras.losses.Loss or callable
-        The user's.
+        The parameter of the classifier.
     label_smoothing : float
-        In [0, 1). Above 0, the loss must be one of the two categorical cross-entropies.
+        Label smoothing in [0, 1). A value above 0 needs one of the two categorical
+        cross-entropies.
 
     Returns
     -------
     keras.losses.Loss or callable
-        Of floatx, so to be called where a network is built.
+        Its dtype is the current ``keras.config.floatx()``, so call this function within
+        `building`.
+
+    Raises
+    ------
+    ValueError
+        If keras has no such loss, or it does not support label smoothing.
     """
     classes = _loss_classes(keras)
     if isinstance(loss, str):
@@ -58,7 +77,7 @@ def make_loss(keras, loss, label_smoothing):
             loss = keras.losses.get(loss)
         except ValueError as error:
             raise ValueError(
-                f"loss must be a keras loss or the name of one, got {loss!r}. The names are: "
+                f"loss must be a keras loss or the name of one, got {loss!r}. The names are "
                 f"{', '.join(sorted(name for name in classes if name.islower()))}."
             ) from error
     name = getattr(loss, "__name__", None)
@@ -75,7 +94,7 @@ def make_loss(keras, loss, label_smoothing):
     return loss
 
 
-def takes_codes(loss):
-    """Tell whether a loss takes integer codes, as its name begins with "sparse"."""
+def takes_codes(loss: Any) -> bool:
+    """Return whether a loss takes integer codes: whether its name starts with "sparse"."""
     name = getattr(loss, "name", getattr(loss, "__name__", loss))
     return str(name).lower().startswith("sparse")

@@ -1,24 +1,37 @@
-"""From the parameters of the optimizer to a new one."""
+"""Create the optimizer of a network."""
+
+from __future__ import annotations
 
 from numbers import Real
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from ._muon import ConvMuon
 from ._schedules import WarmupCosine
+from ._settings import TrainingSettings
+
+if TYPE_CHECKING:
+    import keras
 
 
-def make_optimizer(keras, settings):
+def make_optimizer(keras: ModuleType, settings: TrainingSettings) -> keras.optimizers.Optimizer:
     """Return a new optimizer, so that no two fits share one.
 
     Parameters
     ----------
     keras : module
-        Loaded keras.
+        The loaded keras.
     settings : TrainingSettings
-        Of the training.
+        Settings of the training.
 
     Returns
     -------
     keras.optimizers.Optimizer
+
+    Raises
+    ------
+    ValueError
+        If keras has no such optimizer, or it has a schedule that "cosine" would replace.
     """
     parameters, n_steps = settings.parameters, settings.n_schedule_steps
     optimizer, learning_rate = parameters["optimizer"], parameters["learning_rate"]
@@ -38,18 +51,19 @@ def make_optimizer(keras, settings):
         )
     config = optimizer.get_config()
     if learning_rate is not None:
-        # keras takes Python's own floats only.
+        # keras accepts only Python floats, not those of NumPy.
         is_number = isinstance(learning_rate, Real)
         config["learning_rate"] = float(learning_rate) if is_number else learning_rate
     if n_steps is not None:
         if not isinstance(config["learning_rate"], Real):
             raise ValueError(
-                "learning_rate_schedule='cosine' needs a number to go up to and down from, but "
-                "the learning rate is a schedule itself: pass learning_rate as a number, or "
-                "learning_rate_schedule='constant'."
+                "learning_rate_schedule='cosine' needs a number as the peak of the learning rate, "
+                "but the learning rate is a schedule itself. Pass learning_rate as a number, or "
+                "set learning_rate_schedule='constant'."
             )
         n_warmup_steps = int(parameters["warmup_fraction"] * n_steps)
-        config["learning_rate"] = WarmupCosine(config["learning_rate"], n_steps, n_warmup_steps)
+        peak = float(config["learning_rate"])
+        config["learning_rate"] = WarmupCosine(peak, n_steps, n_warmup_steps)
     if parameters["weight_decay"] is not None:
         config["weight_decay"] = parameters["weight_decay"]
     if parameters["ema_momentum"] is not None:
@@ -57,19 +71,19 @@ def make_optimizer(keras, settings):
     return type(optimizer).from_config(config)
 
 
-def check_average(settings):
-    """Raise an error if an average over all steps cannot take the place of the weights."""
+def check_average(settings: TrainingSettings) -> None:
+    """Raise a ValueError if the training does not support an average of the weights."""
     momentum = settings.parameters["ema_momentum"]
     average = (
         f"ema_momentum={momentum!r}" if momentum is not None else "an optimizer with use_ema=True"
     )
     if settings.is_partial or settings.parameters["warm_start"]:
         raise ValueError(
-            f"{average} needs one fit from beginning to end, as the average takes the place of "
-            "the weights then: train without it where partial_fit or warm_start goes on."
+            f"{average} cannot be combined with partial_fit or warm_start: averaging replaces the "
+            "weights at the end of each fit."
         )
     if settings.patience is not None:
         raise ValueError(
-            f"early_stopping=True goes back to the weights of one epoch, {average} averages "
-            "over all of them: set one of the two only."
+            f"{average} cannot be combined with early_stopping=True: one averages over all "
+            "epochs, the other restores the weights of a single epoch."
         )

@@ -1,87 +1,94 @@
-"""What a training goes by, from the parameters of the classifier and the number of images."""
+"""Settings of a training, from the parameters of the classifier and the number of images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 from numbers import Integral
+from typing import Any, Literal, Self
 
-# Parameters that make no difference to what a training comes to, and callbacks, which a checkpoint
-# knows by a rule of their own.
+# Parameters that do not affect the trained weights, and callbacks, which have their own rules in a
+# fingerprint.
 WITHOUT_EFFECT = ("callbacks", "checkpoint_dir", "tta_shifts", "verbose")
 
 
-def effective_batch_size(batch_size, n_images):
-    """Return the number of images in a batch, for the parameter `batch_size`."""
+def effective_batch_size(batch_size: int | Literal["auto"], n_images: int) -> int:
+    """Return the number of images in a batch for the parameter `batch_size`."""
     if batch_size == "auto":
         return min(max(n_images // 32, 16), 256)
     return batch_size
 
 
-def count_epochs(epochs, steps_per_epoch):
-    """Return the number of epochs, for the parameter `epochs`.
+def count_epochs(epochs: int | tuple[int, ...] | list[int], steps_per_epoch: int) -> int:
+    """Return the number of epochs for the parameter `epochs`.
 
     Parameters
     ----------
     epochs : int or tuple of int
-        That many, or ``(epochs, steps)`` at least.
+        The number, or a minimum of both, ``(epochs, steps)``.
     steps_per_epoch : int
-        Number of batches.
+        Number of batches in an epoch.
+
+    Returns
+    -------
+    int
 
     Raises
     ------
     ValueError
         If the tuple is not two integers above 0.
     """
-    if isinstance(epochs, Integral):
+    if not isinstance(epochs, tuple | list):
         return epochs
     if len(epochs) != 2 or not all(isinstance(n, Integral) and n > 0 for n in epochs):
         raise ValueError(
-            "epochs must be an integer above 0, or two of them, (epochs, steps), the least of "
-            f"both; got {epochs!r}."
+            "epochs must be an integer above 0, or two of them, (epochs, steps), as minimums; got "
+            f"{epochs!r}."
         )
-    least, steps = epochs
-    return max(least, ceil(steps / steps_per_epoch))
+    min_epochs, min_steps = epochs
+    return max(min_epochs, ceil(min_steps / steps_per_epoch))
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What a training goes by.
+    """Settings of a training.
 
     Attributes
     ----------
     parameters : Mapping
-        All of the classifier's, as the user gave them.
+        All parameters of the classifier, unchanged.
     image_shape : tuple of int
         ``(height, width, channels)``.
     n_classes : int
         Number of classes.
     precision : str
-        Of the arithmetic.
+        Floating-point precision of the network.
     dtype : {"float32", "float64"}
-        Of images and probabilities.
+        Dtype of images and probabilities.
     from_rows : bool
-        Whether the shape of images was guessed from rows of pixels.
+        Whether the shape of images was inferred from the length of rows.
     largest_pixel : float or None
-        Of the training images, where it is known.
+        Largest pixel of the training images, if known.
     flip : bool
-        Whether half of the images are mirrored.
+        Whether half of the images are flipped.
     seed : int
-        What all that is random comes from.
-    batch_size, epochs : int
-        Of this training.
+        Seed of all random numbers.
+    batch_size : int
+        Number of images in a batch.
+    epochs : int
+        Number of epochs of this training.
     n_epochs_before : int
-        Number of epochs of trainings before.
+        Number of epochs of earlier trainings of the network.
     n_schedule_steps : int or None
-        Number of steps until the learning rate is 0; None for a constant rate.
+        Number of steps of the "cosine" schedule. None for a constant learning rate.
     patience : int, numpy.inf or None
-        Number of epochs without a better accuracy on validation data after which training stops
-        and the best weights are put back; None for no such stop.
+        Number of epochs without improvement of the validation accuracy after which early stopping
+        ends training. None for no early stopping.
     is_partial : bool
-        Whether this is one epoch of those of `partial_fit`.
+        Whether this is a call of `partial_fit`.
     """
 
-    parameters: Mapping
-    image_shape: tuple
+    parameters: Mapping[str, Any]
+    image_shape: tuple[int, int, int]
     n_classes: int
     precision: str
     dtype: str
@@ -97,17 +104,21 @@ class TrainingSettings:
     is_partial: bool
 
     @classmethod
-    def from_estimator(cls, estimator, n_images, *, is_partial=False):
+    def from_estimator(cls, estimator: Any, n_images: int, *, is_partial: bool = False) -> Self:
         """Return the settings of a fit.
 
         Parameters
         ----------
         estimator : KerasCNNClassifier
-            Which has seen the images and the classes.
+            Classifier that has validated the images and the classes.
         n_images : int
             Number of training images.
         is_partial : bool, default=False
-            Whether this is `partial_fit`: one epoch, after which more may come.
+            Whether this is a call of `partial_fit`, which trains for one epoch.
+
+        Returns
+        -------
+        TrainingSettings
         """
         batch_size = effective_batch_size(estimator.batch_size, n_images)
         steps_per_epoch = ceil(n_images / batch_size)
@@ -131,8 +142,8 @@ class TrainingSettings:
             is_partial=is_partial,
         )
 
-    def identity(self):
-        """Return all that makes a difference to what the training comes to."""
+    def identity(self) -> dict[str, Any]:
+        """Return all settings that affect the trained weights, except callbacks."""
         parameters = {
             name: value for name, value in self.parameters.items() if name not in WITHOUT_EFFECT
         }

@@ -1,6 +1,10 @@
-"""One training: of a new network, or of one that goes on."""
+"""Training of a new network, or further training of an existing one."""
+
+from __future__ import annotations
 
 from functools import partial, update_wrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from skfashion.neural_network.architectures._build import HalfPrecisionError, make_model
 from skfashion.neural_network.architectures._write_ups import ARCHITECTURES
@@ -11,9 +15,15 @@ from skfashion.neural_network.runtime._trained_network import TrainedNetwork
 from ._augmentation import Augmentation
 from ._batches import Batches
 from ._checkpoint import checkpoint_path
-from ._loop import train
+from ._loop import TrainingResult, train
 from ._losses import make_loss, takes_codes
 from ._optimizers import check_average, make_optimizer
+from ._samples import Samples
+from ._settings import TrainingSettings
+from ._sklearn_callbacks import EpochTasks
+
+if TYPE_CHECKING:
+    import keras
 
 _OPTIONS = (
     "filters",
@@ -31,43 +41,49 @@ class Trainer:
     Parameters
     ----------
     settings : TrainingSettings
-        Of this training.
+        Settings of the training.
     network : TrainedNetwork or None
-        To go on with; None to build a new one.
+        Network to train further, or None to build a new one.
 
     Attributes
     ----------
     network : TrainedNetwork
-        As given, or new.
+        The given or new network.
 
     Raises
     ------
     ValueError
-        If the network cannot be built, or the optimizer cannot be used as is asked.
+        If the network cannot be built, or the optimizer does not support the settings.
     """
 
-    def __init__(self, settings, network):
+    def __init__(self, settings: TrainingSettings, network: TrainedNetwork | None) -> None:
         self.settings = settings
         self.network = _new_network(settings) if network is None else network
-        self._optimizer = None  # that of the network
+        # None means the current optimizer of the network.
+        self._optimizer: Any = None
         if network is not None and (settings.n_schedule_steps or network.is_scheduled):
             with building(network.precision, settings.seed) as keras:
                 self._optimizer = make_optimizer(keras, settings)
-        # Of the optimizer, as one that the user brings may average without ema_momentum.
+        # ema_momentum is not enough to know, because the user's optimizer may have use_ema=True.
         if self.network.is_average if self._optimizer is None else self._optimizer.use_ema:
             check_average(settings)
 
-    def run(self, training, validation, epoch_tasks=None):
-        """Train on samples, and evaluate on others after each epoch.
+    def run(
+        self,
+        training: Samples,
+        validation: Samples | None,
+        epoch_tasks: EpochTasks | None = None,
+    ) -> TrainingResult:
+        """Train the network.
 
         Parameters
         ----------
         training : Samples
-            To train on.
+            Training set.
         validation : Samples or None
-            To evaluate on.
+            Validation set, evaluated after each epoch.
         epoch_tasks : EpochTasks or None, default=None
-            What tells scikit-learn's callbacks of each epoch.
+            Callback that runs scikit-learn's callbacks.
 
         Returns
         -------
@@ -78,8 +94,8 @@ class Trainer:
             settings.parameters["augmenter"], settings.flip, settings.largest_pixel
         )
         path = self.checkpoint_path(training, validation)
-        to_others = bool(settings.parameters["callbacks"])
-        with self.network.training(self._optimizer, to_others) as model:
+        has_callbacks = bool(settings.parameters["callbacks"])
+        with self.network.training(self._optimizer, has_callbacks) as model:
             return train(
                 model,
                 self._batches(model, training, augment=augment, seed=settings.seed),
@@ -89,8 +105,8 @@ class Trainer:
                 path=path,
             )
 
-    def checkpoint_path(self, *samples):
-        """Return the file in which this training is kept, None if it is to be in none."""
+    def checkpoint_path(self, *samples: Samples | None) -> Path | None:
+        """Return the checkpoint file of this training, or None if it has none."""
         parameters = self.settings.parameters
         if parameters["checkpoint_dir"] is None or self.settings.is_partial:
             return None
@@ -102,7 +118,7 @@ class Trainer:
             callbacks=parameters["callbacks"],
         )
 
-    def _batches(self, model, samples, **drawing):
+    def _batches(self, model: keras.Model, samples: Samples, **options: Any) -> Batches:
         settings = self.settings
         if not takes_codes(model.loss):
             samples = samples.one_hot(settings.n_classes, settings.dtype)
@@ -111,11 +127,11 @@ class Trainer:
             image_shape=settings.image_shape,
             dtype=settings.dtype,
             batch_size=settings.batch_size,
-            **drawing,
+            **options,
         )
 
 
-def _new_network(settings):
+def _new_network(settings: TrainingSettings) -> TrainedNetwork:
     try:
         return _build_in(settings.precision, settings)
     except HalfPrecisionError:
@@ -124,11 +140,11 @@ def _new_network(settings):
         return _build_in("float32", settings)
 
 
-def _build_in(precision, settings):
+def _build_in(precision: str, settings: TrainingSettings) -> TrainedNetwork:
     parameters = settings.parameters
     architecture = parameters["architecture"]
     if not callable(architecture):
-        # Bound, not among the options, which are the user's.
+        # `shrink` is not one of the options, because errors show the user's options.
         built_in = ARCHITECTURES[architecture]
         architecture = update_wrapper(partial(built_in, shrink=settings.from_rows), built_in)
     options = {name: parameters[name] for name in _OPTIONS if parameters[name] is not None}
