@@ -332,7 +332,7 @@ def test_squares_beyond_double_precision_are_refused(clothes, metric, n_features
         (sparse.csr_array(np.linspace(1, 1e200, 40).reshape(10, 4)), "euclidean"),
         # Rows without a correlation, as all of their pixels are equal.
         (np.repeat(np.arange(10.0), 4).reshape(10, 4), "correlation"),
-        (np.where(np.eye(10, 4), np.nan, np.linspace(1, 1e200, 40).reshape(10, 4)), "nan_euclidean"),
+        (np.where(np.eye(10, 4), np.nan, 1e200 * np.arange(10)[:, np.newaxis]), "nan_euclidean"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")
