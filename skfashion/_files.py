@@ -125,6 +125,29 @@ def _remove_unused(folder):
             shutil.rmtree(folder)
 
 
+def local_path(path):
+    """Return the path of a file to read, or raise an error where it can be none.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is empty or a URL, of which a :class:`pathlib.Path` would make something else.
+    """
+    text = os.fsdecode(path)
+    if not text or "://" in text:
+        got = "a URL: download it first" if text else "an empty string"
+        raise FileNotFoundError(errno.ENOENT, f"Expected the path of a file, got {got}", text)
+    return Path(text)
+
+
 class NotRegularError(OSError):
     """What has the name of a file is a FIFO or a device."""
 

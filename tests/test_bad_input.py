@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
 from skfashion import KerasCNNClassifier, make_cnn_pipeline
+from skfashion.datasets import read_fashion_csv, read_idx
 
 SMALL = {"architecture": "two_conv_dropout", "filters": (4,), "epochs": 1, "random_state": 0}
 
@@ -289,3 +290,19 @@ def test_a_prediction_is_a_number_or_an_error():
     for method in (cnn.predict, cnn.predict_proba):
         with pytest.raises(ValueError, match=r"not finite. Scale X.* pixels go up to 3.4e\+38"):
             method(X)
+
+
+@pytest.mark.parametrize("read", [read_fashion_csv, read_idx])
+def test_what_is_no_path_is_named_as_it_was_given(read):
+    with pytest.raises(FileNotFoundError, match=r"a URL: download it first: 'https://a\.b/c\.gz'"):
+        read("https://a.b/c.gz")
+    with pytest.raises(FileNotFoundError, match=r"got an empty string: ''"):
+        read("")
+
+
+@pytest.mark.parametrize("content", ["pixel1,pixel2\n1,2\n", "pixel1\n1\n"])
+def test_a_csv_file_without_labels_says_so(tmp_path, content):
+    path = tmp_path / "unlabelled.csv"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"found pixels only.*pandas\.read_csv"):
+        read_fashion_csv(path)

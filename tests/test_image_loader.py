@@ -544,6 +544,7 @@ def test_damaged_files_are_named_whatever_pillow_makes_of_them(garments):
         ),
         (["a.png"], "got list. Pass one list of images"),
         ("https://example.com/a.jpg", "got a URL: download it first"),
+        ("", "got an empty string"),
         (7, "got int"),
         (None, "got NoneType"),
     ],
@@ -657,3 +658,12 @@ def test_a_closed_file_and_what_is_no_list_say_what_to_do(tmp_path):
         ImageLoader().transform(path for _ in range(2))
     with pytest.raises(ValueError, match="got int"):
         ImageLoader().transform(3)
+
+
+def test_a_whole_file_of_a_kind_that_pillow_does_not_read_is_not_called_damaged_only():
+    # Width, height, bits (64), no compression, gray, one strip, floating-point numbers.
+    values = {256: 2, 257: 2, 258: 64, 259: 1, 262: 1, 273: 8, 277: 1, 278: 2, 279: 32, 339: 3}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, n) for tag, n in values.items())
+    tiff = b"II*\0" + struct.pack("<I32xH", 40, len(values)) + entries + bytes(4)
+    with pytest.raises(ValueError, match=r"cannot identify it: .* or have .* 64-bit ones\. The"):
+        ImageLoader().transform([io.BytesIO(tiff)])

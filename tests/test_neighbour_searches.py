@@ -332,6 +332,7 @@ def test_squares_beyond_double_precision_are_refused(clothes, metric, n_features
         (sparse.csr_array(np.linspace(1, 1e200, 40).reshape(10, 4)), "euclidean"),
         # Rows without a correlation, as all of their pixels are equal.
         (np.repeat(np.arange(10.0), 4).reshape(10, 4), "correlation"),
+        (np.where(np.eye(10, 4), np.nan, 1e200 * np.arange(10)[:, np.newaxis]), "nan_euclidean"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")
@@ -393,3 +394,15 @@ def test_votes_by_distances_that_are_no_numbers():
     knn.set_params(metric=lambda one, other: -1.0).fit(np.eye(3), [0, 1, 2])
     with pytest.raises(ValueError, match=r"got -1\.0: mend"):
         knn.predict_proba([[0, 0, 0]])
+
+
+def test_images_without_a_common_pixel_have_no_distance():
+    X = np.array([[1, np.nan], [3, np.nan], [np.nan, 5.0]])
+    knn = VectorizedKNNClassifier(3, metric="nan_euclidean").fit(X, [0, 0, 1])
+    for queries in (X[:1], [[np.nan, np.nan]]):
+        reference = KNeighborsClassifier(3, metric="nan_euclidean", algorithm="brute")
+        expected = reference.fit(X, [0, 0, 1]).kneighbors(queries)[0]
+        assert_array_equal(knn.kneighbors(queries)[0], expected)
+        assert np.isnan(expected).any()
+    distances, _ = knn.kneighbors(n_neighbors=2)
+    assert_array_equal(np.isnan(distances), [[False, True], [False, True], [True, True]])

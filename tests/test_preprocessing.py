@@ -73,6 +73,8 @@ def test_pixels_out_of_range_are_an_error_or_clipped():
         ({"pixel_range": (-3e38, 3e38)}, "pixel_range=.* does not fit float32, .* 3.4e[+]38"),
         ({"pixel_range": (-1e308, 1e308), "dtype": "f8"}, "pixel_range=.* does not fit float64"),
         ({"feature_range": (0, 1e39)}, r"feature_range=\(0, 1e\+39\) does not fit float32"),
+        ({"pixel_range": (1e8, 1e8 + 1)}, "pixel_range=.* does not fit float32, .* 6 digits"),
+        ({"feature_range": (1e8, 1e8 + 1)}, "feature_range=.* does not fit float32"),
         ({"pixel_range": (0, 65535), "dtype": "f2"}, "does not fit float16, .* 6.6e[+]04"),
         ({"dtype": np.int32}, "dtype must be a floating-point type or None"),
         ({"dtype": "nope"}, "dtype must be a floating-point type or None, got 'nope'"),
@@ -227,3 +229,16 @@ def test_a_shape_that_is_none_is_named(image_shape):
 def test_bad_pixels(transformer, X, message):
     with pytest.raises(ValueError, match=message):
         transformer.fit(X)
+
+
+@pytest.mark.parametrize("given_as", ["int64", "float64"])
+def test_large_pixels_are_told_apart_in_the_type_that_they_come_in(given_as):
+    pixels = np.array([[2**24, 2**24 + 1, 2**24 + 4]], given_as)
+    scaler = PixelScaler((2**24, 2**24 + 4))
+    assert_array_equal(scaler.fit_transform(pixels), np.float32([[0, 0.25, 1]]))
+
+
+def test_what_cannot_be_scaled_back_is_an_error():
+    with pytest.raises(ValueError, match=r"near feature_range=\(0, 1\), got some from 0 to 1e\+38"):
+        PixelScaler().inverse_transform([[0, 1e38]])
+    assert_array_equal(PixelScaler(dtype="f8").inverse_transform([[0, 1e38]]), [[0, 255e38]])

@@ -12,11 +12,10 @@ from contextlib import ExitStack
 from decimal import Decimal, InvalidOperation
 from itertools import zip_longest
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 
-from skfashion._files import Unpacked, open_regular
+from skfashion._files import Unpacked, local_path, open_regular
 from skfashion._sklearn import validate_params
 
 _LABEL = "label"
@@ -90,7 +89,7 @@ def read_fashion_csv(path):
     >>> y
     array([9, 2])
     """
-    path = Path(path)
+    path = local_path(path)
     try:
         rows = [_whole_numbers(frame, path, _of_integers) for frame in _frames(path)]
     except _OtherNumbersError:
@@ -186,6 +185,11 @@ def _frames(path, **options):
 
 
 def _check_columns(found, path):
+    if found[0] == "pixel1" and _LABEL not in found:
+        raise ValueError(
+            f"{path}: expected a column 'label', the first or the last one, found pixels "
+            "only. Add it; pixels alone are read by pandas.read_csv(path).to_numpy()."
+        )
     n_pixels = max(len(found) - 1, 1)
     pixels = [f"pixel{i}" for i in range(1, n_pixels + 1)]
     is_last = found[-1] == _LABEL and found[0] == pixels[0]

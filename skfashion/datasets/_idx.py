@@ -8,11 +8,10 @@ import struct
 import sys
 import zlib
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 
-from skfashion._files import BombError, Unpacked, open_regular
+from skfashion._files import BombError, Unpacked, local_path, open_regular
 from skfashion._sklearn import validate_params
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -106,7 +105,7 @@ def load_idx(path, *, shape=None, hasher=None):
     ValueError
         As `read_idx`, or if the header's shape is not `shape`.
     """
-    path = Path(path)
+    path = local_path(path)
     with open_regular(path) as file:
         stream = file
         if file.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC):

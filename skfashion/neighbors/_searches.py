@@ -234,6 +234,16 @@ def _check_distances(distances, name):
         )
 
 
+def _undefined(distances, indices, queries, rows):
+    """Return which distances are NaN because no pixel is present in both images."""
+    queries = rows if queries is None else queries
+    undefined = np.isnan(distances)
+    for i, k in np.argwhere(undefined):
+        missing = np.isnan(queries[i]) | np.isnan(rows[indices[i, k]])
+        undefined[i, k] = missing.all()
+    return undefined
+
+
 class ScikitLearnSearch:
     """scikit-learn's search, for what :class:`ExactSearch` does not serve.
 
@@ -287,10 +297,13 @@ class ScikitLearnSearch:
         """Yield the nearest rows as :meth:`ExactSearch.search` does, for all queries at once."""
         neighbors = self._neighbors.set_params(n_jobs=n_jobs)
         distances, indices = neighbors.kneighbors(queries, n_neighbors)
-        # What is given, or comes from the user's own function, may be infinite; what nothing is
-        # known of is NaN.
-        if not (callable(neighbors.metric) or neighbors.metric in ("precomputed", "nan_euclidean")):
-            _check_distances(distances, "distances")
+        # What is given, or comes from the user's own function, may be infinite.
+        if not (callable(neighbors.metric) or neighbors.metric == "precomputed"):
+            checked = distances
+            if neighbors.metric == "nan_euclidean":
+                rows = neighbors._fit_X
+                checked = distances[~_undefined(distances, indices, queries, rows)]
+            _check_distances(checked, "distances")
         yield slice(0, len(indices)), distances, indices
 
     def __getstate__(self):

@@ -12,7 +12,7 @@ from math import isqrt
 
 import numpy as np
 
-from skfashion._files import open_regular
+from skfashion._files import local_path, open_regular
 
 # What Pillow raises where the content of a file is not what its format says.
 _CORRUPT = (
@@ -180,8 +180,10 @@ def _opened(item, name):
     if not is_path(item):
         yield io.BytesIO(_rest_of(item, name))
         return
-    if "://" in os.fsdecode(item):
-        raise ValueError(f"{name}: expected a path, got a URL: download it first.")
+    try:
+        local_path(item)
+    except FileNotFoundError as error:
+        raise ValueError(f"{name}: {error.strerror}.") from error
     if os.path.isdir(item):
         raise IsADirectoryError(
             errno.EISDIR,
@@ -230,6 +232,12 @@ def _errors_of_pillow(name, formats=()):
         raise ValueError(
             f"{name} may be a decompression bomb: {error} Shrink it, or set "
             "PIL.Image.MAX_IMAGE_PIXELS and max_pixels of ImageLoader if you trust it."
+        ) from error
+    except Image.UnidentifiedImageError as error:  # whose text names an object only
+        raise ValueError(
+            f"{name}: expected an image in one of the formats {', '.join(formats)}, but Pillow "
+            "cannot identify it: it may be something else or a damaged file, or have pixels of a "
+            f"kind that Pillow does not read, such as 64-bit ones. {_MORE_FORMATS}"
         ) from error
     except _CORRUPT as error:
         if getattr(error, "errno", None) is not None:  # the system's own, such as of a bad disk

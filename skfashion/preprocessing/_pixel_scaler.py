@@ -15,6 +15,12 @@ from skfashion._validation import (
 _ROWS = 1024  # at a time: few enough to stay in the processor's cache
 
 
+def _subtract(rows, low, *, out):
+    # In the larger type of the two: that of `out` may not hold two large pixels apart.
+    dtype = np.result_type(rows, out)
+    np.subtract(rows, low, out=out, dtype=dtype, casting="same_kind")
+
+
 class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
     """Scale pixels from the range of their file format to the range that a network takes.
 
@@ -162,7 +168,7 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
             part = scaled[start : start + _ROWS]
             # Beyond what dtype holds are pixels that are clipped only.
             with np.errstate(over="ignore"):
-                np.subtract(rows[start : start + _ROWS], low, out=part, dtype=part.dtype)
+                _subtract(rows[start : start + _ROWS], low, out=part)
             part /= high - low
             part *= feature_high - feature_low
             part += feature_low
@@ -183,13 +189,26 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
         ndarray of the shape of `X`
             Floating-point pixels in `dtype`, neither rounded nor clipped: for bytes again, take
             ``np.rint(pixels).astype(np.uint8)``.
+
+        Raises
+        ------
+        ValueError
+            If scaled pixels are not finite real numbers, or so far outside `feature_range` that
+            `dtype` does not hold their pixels.
         """
         low, high, feature_low, feature_high = self._check_params()
         rows, image_shape = validate_images(self, X, reset=False)
-        pixels = np.subtract(rows, feature_low, dtype=self._output_dtype(rows))
-        pixels /= feature_high - feature_low
-        pixels *= high - low
-        pixels += low
+        pixels = np.empty(rows.shape, self._output_dtype(rows))
+        with np.errstate(over="ignore"):  # which is an error below
+            _subtract(rows, feature_low, out=pixels)
+            pixels /= feature_high - feature_low
+            pixels *= high - low
+            pixels += low
+        if not np.isfinite(pixels).all():
+            raise ValueError(
+                f"Expected scaled pixels in or near feature_range={self.feature_range!r}, got some "
+                f"from {rows.min():g} to {rows.max():g}, whose pixels {pixels.dtype} cannot hold."
+            )
         return pixels if image_shape is None else pixels.reshape(np.asarray(X).shape)
 
     def _scale_tensor(self, pixels):
@@ -225,10 +244,12 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
         least, most = float(np.finfo(dtype).tiny), float(np.finfo(dtype).max)
         for name in ("pixel_range", "feature_range"):
             low, high = map(float, getattr(self, name))
-            if max(-low, high, high - low) > most or high - low < least:
+            is_outside = max(-low, high, high - low) > most or high - low < least
+            if is_outside or dtype.type(low) == dtype.type(high):
                 raise ValueError(
                     f"{name}={getattr(self, name)!r} does not fit {dtype}, whose numbers go from "
-                    f"{least:.2g} to {most:.2g}: set dtype to a larger type."
+                    f"{least:.2g} to {most:.2g} and have {np.finfo(dtype).precision} digits: set "
+                    "dtype to a larger type."
                 )
         return dtype
 
