@@ -219,6 +219,7 @@ class ImageLoader(TransformerMixin, Estimator):
             Each a path (str or os.PathLike), a binary file, an image of Pillow, or an array of
             shape (height, width) or (height, width, channels), with 1 (gray), 2 (gray, alpha), 3
             (RGB) or 4 (RGBA) channels: uint8 from 0 to 255, floating-point or bool from 0 to 1.
+            Floating-point files and images (mode "F" of Pillow) go from 0 to 1 too.
             They may be of different kinds and sizes. Files are read from where they stand, left
             open, and put back there if they can be.
 
