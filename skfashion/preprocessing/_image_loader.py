@@ -124,7 +124,7 @@ class ImageLoader(TransformerMixin, Estimator):
     Distances of up to 1.5 standard deviations of the background are 0 too.
 
     *Box.* A row or column belongs to the object if more than 1/200 of it differs from the
-    background by more than `trim`, and by more than two of its standard deviations; before a
+    background by more than `trim`, and by more than 3.5 of its standard deviations; before a
     background with a pattern, if it also has a tenth of what the fullest one has.
 
     The background must be plain: what else is in the picture is taken for a part of the object. An
