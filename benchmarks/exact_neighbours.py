@@ -262,7 +262,7 @@ def approximate(trial):
 
 def numpy_search(X, queries, coordinates, coarse):
     """Search with the same bounds, in the fastest NumPy that we found."""
-    query_coarse, _, squared_norms = coordinates.of(queries, UNSCALED)
+    query_coarse, _, squared_norms = coordinates.transform(queries, UNSCALED)
     query_coarse *= -2
     query_coarse[:, -1] = 1
     # Bytes as float32, shifted, so that all products are exact.
@@ -294,7 +294,7 @@ def numba(trial):
     X, y, queries = real(trial)
     model = ours().fit(X, y)
     coordinates = Coordinates.fit(X, UNSCALED)
-    coarse = coordinates.of(X, UNSCALED)[0]
+    coarse = coordinates.transform(X, UNSCALED)[0]
     assert (numpy_search(X, queries, coordinates, coarse) == model.kneighbors(queries)[1]).all()
     took = in_turns(
         {

@@ -122,7 +122,7 @@ class Coordinates:
         # The norm of the rest is a root of a difference of squares in double precision.
         return single + 4 * np.sqrt(len(self.center) * 2.0**-52)
 
-    def of(self, rows, scales):
+    def transform(self, rows, scales):
         """Return coordinates and squared norms.
 
         Parameters

@@ -116,7 +116,7 @@ class ExactSearch:
         with limited_blas(effective_n_jobs(n_jobs)):
             coordinates = Coordinates.fit(self.rows, scales)
             indexed = self.rows if coordinates.components is not None else self.rows[:0]
-            coarse, fine, _ = coordinates.of(indexed, scales)
+            coarse, fine, _ = coordinates.transform(indexed, scales)
         return Index(scales, coordinates, coarse, fine)
 
     def index(self, n_jobs=None):

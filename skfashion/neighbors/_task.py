@@ -76,7 +76,7 @@ class Task:
         return np.asarray(queries, np.float64)
 
     def _search_promising(self, queries, scales, own, coarse, fine):
-        query_coarse, query_fine, squared_norms = self.coordinates.of(queries, scales)
+        query_coarse, query_fine, squared_norms = self.coordinates.transform(queries, scales)
         order = _near_each_other(query_coarse)
         ordered_scales = scales[order] if scales.size else scales
         queries, own = self._comparable(queries[order], ordered_scales), own[order]
@@ -102,11 +102,11 @@ class Task:
                 for chunk in batches(len(self.rows), ROWS)
             )
         else:
-            query_coordinates = coordinates.of(queries, UNSCALED)
+            query_coordinates = coordinates.transform(queries, UNSCALED)
             # Twice the coordinates: the next are made before the last ones go.
             n_rows = self._rows_at_once(4 * TOGETHER_WITH_ALL + 8 * coordinates.n_columns[0])
             chunks = (
-                (chunk, *coordinates.of(self.rows[chunk], self.scales[chunk])[:2])
+                (chunk, *coordinates.transform(self.rows[chunk], self.scales[chunk])[:2])
                 for chunk in batches(len(self.rows), n_rows)
             )
         found = self._filter(
