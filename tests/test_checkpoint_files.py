@@ -189,7 +189,8 @@ def test_files_that_cannot_be_opened_or_written_name_the_folder(tmp_path):
     model = network()
     made = checkpoint(tmp_path / "file.npz", model)
     error = PermissionError(errno.EACCES, "Permission denied")
-    words = rf"checkpoint_dir must be a writable folder, got '{re.escape(str(tmp_path))}': Permission denied\."
+    folder = re.escape(str(tmp_path))
+    words = rf"checkpoint_dir must be a writable folder, got '{folder}': Permission denied\."
     with (
         mock.patch.object(_checkpoint, "open_regular", side_effect=error),
         pytest.raises(PermissionError, match=words) as raised,
