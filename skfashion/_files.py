@@ -19,7 +19,7 @@ import numpy as np
 try:
     import fcntl
 except ImportError:  # Windows: what a kill leaves there stays
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 _OURS = ".skfashion-"
 _HOST = f"{zlib.crc32(os.fsencode(platform.node())):08x}"

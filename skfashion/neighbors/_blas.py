@@ -10,7 +10,7 @@ from threadpoolctl import ThreadpoolController
 _lock = threading.Lock()
 _users = 0
 _shared = False
-_before = {}
+_before: dict = {}
 
 
 @lru_cache(maxsize=1)
