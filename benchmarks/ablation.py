@@ -23,7 +23,7 @@ SEEDS = (0, 1)
 
 
 def without():
-    """Return what to set for each row of the table."""
+    """Return the settings of each row of the table."""
     keras = load_keras()
     sgd = keras.optimizers.SGD(momentum=0.9, nesterov=True)
     translation, _ = preset_settings("balanced")["augmenter"]

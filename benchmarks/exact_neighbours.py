@@ -210,7 +210,7 @@ def latency(trial):
 
 
 def growth(trial):
-    """Time per query and memory, by the number of training rows, for 2,000 test images.
+    """Scaling with the number of training rows: 2,000 test images, per query.
 
     The 240,000 rows are the real images and three copies of them, shifted by one pixel.
     """

@@ -37,7 +37,7 @@ from skfashion import (
 from skfashion.datasets import make_fashion_images, read_fashion_csv, read_idx
 
 COLUMNS = ("fault", "times", "outcome")
-# As for a user whom the system does not know.
+# A user without an entry in the system.
 NO_ENTRY = (
     f"import pwd, sys; pwd.getpwuid = {{}}.__getitem__; sys.path.append({str(HERE.parent)!r})\n"
 )
@@ -65,7 +65,7 @@ try:
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 """
-# Without a fit before, so that TensorFlow is loaded, and the network traced, when Ctrl-C comes. The
+# No fit runs before, so that Ctrl-C comes while TensorFlow is loaded or the network is traced. The
 # last two fits must run as usual.
 FITTED = """
 import warnings
@@ -446,7 +446,7 @@ def mutated_keras(times, folder, rng):
     def agrees(content, found):
         return found.shape == expected.shape
 
-    # keras reads it alone, and raises what it likes.
+    # keras alone reads the file, and may raise any exception.
     return _outcomes(times, path, path.read_bytes(), rng, read, agrees, Exception)
 
 

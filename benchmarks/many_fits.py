@@ -69,7 +69,7 @@ KINDS = {
     "a new architecture in each fit": "ours(n, filters=(4 + n, 8))",
     "scikeras": "scikeras(n)",
 }
-# TensorFlow keeps what it compiled for each shape of a batch, and part of each model.
+# TensorFlow keeps the compiled code for each batch shape, and a part of each model.
 UNBOUNDED = ("a new batch size in each fit", "a new architecture in each fit", "scikeras")
 MEMORY_MAP = """
 import threading

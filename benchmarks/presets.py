@@ -41,7 +41,7 @@ class PlainA:
         self.done, self.took = 0, 0.0
 
     def train(self, until):
-        """Train until that many epochs are done."""
+        """Train until `until` epochs are done."""
         start = time.perf_counter()
         self.model.fit(
             *self.training,
