@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from skfashion import VectorizedKNNClassifier
 from skfashion.datasets import fetch_fashion_mnist
-from skfashion.neighbors._coordinates import UNSCALED, Coordinates
+from skfashion.neighbors._coordinates import NO_SCALES, Coordinates
 
 K = 5
 MIB = 2**20
@@ -262,7 +262,7 @@ def approximate(trial):
 
 def numpy_search(X, queries, coordinates, coarse):
     """Search with the same bounds, in the fastest NumPy code that we found."""
-    query_coarse, _, squared_norms = coordinates.of(queries, UNSCALED)
+    query_coarse, _, squared_norms = coordinates.transform(queries, NO_SCALES)
     query_coarse *= -2
     query_coarse[:, -1] = 1
     # Bytes as float32, shifted, so that all products are exact.
@@ -293,8 +293,8 @@ def numba(trial):
     """Compiled loops and NumPy: the same bounds in NumPy, real images, bytes."""
     X, y, queries = real(trial)
     model = ours().fit(X, y)
-    coordinates = Coordinates.fit(X, UNSCALED)
-    coarse = coordinates.of(X, UNSCALED)[0]
+    coordinates = Coordinates.fit(X, NO_SCALES)
+    coarse = coordinates.transform(X, NO_SCALES)[0]
     assert (numpy_search(X, queries, coordinates, coarse) == model.kneighbors(queries)[1]).all()
     took = in_turns(
         {

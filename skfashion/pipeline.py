@@ -97,7 +97,8 @@ def make_cnn_pipeline(
 
     memory : str, joblib.Memory or None, default=None
         Where :class:`~sklearn.pipeline.Pipeline` caches the steps before the last, if anywhere.
-        Files that have changed since, by their size or time of change, are read again.
+        Files that have changed since, by their size or time of change, are read again. With
+        `from_files`, open files are refused, as their content could change: pass paths.
 
     **cnn_parameters
         Other parameters of :class:`~skfashion.neural_network.KerasCNNClassifier`, instead of
@@ -166,10 +167,13 @@ def make_knn_pipeline(*, from_files=False, memory=None, **knn_parameters):
 
     memory : str, joblib.Memory or None, default=None
         Where :class:`~sklearn.pipeline.Pipeline` caches the steps before the last, if anywhere.
-        Files that have changed since, by their size or time of change, are read again.
+        Files that have changed since, by their size or time of change, are read again. With
+        `from_files`, open files are refused, as their content could change: pass paths.
 
     **knn_parameters
-        All parameters of :class:`~skfashion.neighbors.VectorizedKNNClassifier`.
+        All parameters of :class:`~skfashion.neighbors.VectorizedKNNClassifier`. The scaler refuses
+        missing pixels: for ``metric="nan_euclidean"``, scale them yourself, and set
+        ``scaler="passthrough"``.
 
     Returns
     -------

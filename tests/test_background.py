@@ -212,3 +212,26 @@ def test_images_of_fashion_mnist_stay_as_they_are():
     clean[:, 1:-1, 1:-1] = np.where(images > 60, images, 0)[:, 1:-1, 1:-1]
     as_they_are = ImageLoader(sharpen=False, trim=None, background="dark").transform(clean)
     assert_array_equal(as_they_are, clean)
+
+
+@pytest.mark.parametrize("deviation", [15, 20, 25])
+@pytest.mark.parametrize(("ground", "cloth"), [(200, 60), (60, 180)])
+def test_a_small_photograph_may_be_noisy(deviation, ground, cloth):
+    clean = np.full((300, 240), ground, float)
+    clean[75:225, 60:180] = cloth
+    expected = loader.transform([bytes_of(clean)])[0] > 60
+    rng = np.random.default_rng(0)
+    noisy = [bytes_of(clean + rng.normal(0, deviation, clean.shape)) for _ in range(5)]
+    for image in loader.transform(noisy):
+        assert_array_equal(image > 60, expected)
+
+
+def test_a_single_pixel_in_the_corner_of_a_small_photograph_is_a_part_of_the_object():
+    """A limit that the guide tells of: of a row of 200 pixels or fewer, one is 1/200."""
+    for side, is_speck in ((100, False), (199, False), (200, True), (300, True)):
+        plain = np.full((side, side), 255, np.uint8)
+        plain[side // 4 : 3 * side // 4, side // 4 : 3 * side // 4] = 60
+        spotted = plain.copy()
+        spotted[0, 0] = 0
+        images = loader.transform([plain, spotted])
+        assert np.array_equal(*images) == is_speck, side

@@ -158,14 +158,14 @@ def test_sizes_of_members_are_limited_before_they_are_read(written, monkeypatch)
     with zipfile.ZipFile(path) as archive:
         size = archive.getinfo("header.npy").file_size
     read = checkpoint(path, model, best=SimpleNamespace())
-    monkeypatch.setattr(_checkpoint, "_HEADER_BYTES", size)
+    monkeypatch.setattr(_checkpoint, "_MAX_HEADER_BYTES", size)
     assert read.load(model, epochs=3) == 2
-    monkeypatch.setattr(_checkpoint, "_HEADER_BYTES", size - 1)
-    with pytest.raises(ValueError, match=f"header has {size} bytes, more than {size - 1}"):
+    monkeypatch.setattr(_checkpoint, "_MAX_HEADER_BYTES", size - 1)
+    with pytest.raises(ValueError, match=f"header of at most {size - 1} bytes, got {size}"):
         read.load(model, epochs=3)
     monkeypatch.undo()
     rewritten(path, put(model_0=np.zeros((2, 1000), np.float32)))
-    with pytest.raises(ValueError, match="model/0 has 8128 bytes, more than 1048"):
+    with pytest.raises(ValueError, match="model/0 of at most 1048 bytes, got 8128"):
         read.load(model, epochs=3)
 
 
@@ -189,7 +189,8 @@ def test_files_that_cannot_be_opened_or_written_name_the_folder(tmp_path):
     model = network()
     made = checkpoint(tmp_path / "file.npz", model)
     error = PermissionError(errno.EACCES, "Permission denied")
-    words = rf"folder that can be written, got '{re.escape(str(tmp_path))}': Permission denied\."
+    folder = re.escape(str(tmp_path))
+    words = rf"checkpoint_dir must be a writable folder, got '{folder}': Permission denied\."
     with (
         mock.patch.object(_checkpoint, "open_regular", side_effect=error),
         pytest.raises(PermissionError, match=words) as raised,
@@ -199,7 +200,7 @@ def test_files_that_cannot_be_opened_or_written_name_the_folder(tmp_path):
     with mock.patch.object(np, "savez", side_effect=error):
         with pytest.raises(PermissionError, match=words):
             made.on_train_begin()
-        with pytest.warns(UserWarning, match=words + " Training goes on without checkpoints"):
+        with pytest.warns(UserWarning, match=words + " Training continues without checkpoints"):
             made.on_epoch_end(0)
 
 

@@ -143,7 +143,7 @@ def with_activation_apart(input_shape, n_classes):
 def test_networks_of_ones_own(scaled):
     X, y = scaled
     assert small(with_activation_apart).fit(X, y).transform(X).shape == (240, 7)
-    with pytest.raises(ValueError, match="'nested' does not end in one: build it from layers"):
+    with pytest.raises(ValueError, match="'nested' does not end in one"):
         small(nested).fit(X, y).transform(X)
 
 

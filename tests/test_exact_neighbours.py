@@ -124,7 +124,7 @@ def test_one_row_far_from_the_rest_does_not_keep_them_from_being_ruled_out(
     rows, queries = image_like(*size, 1), image_like(40, size[1], 2)
     rows[7] *= factor
     if not in_sample:
-        monkeypatch.setattr(_coordinates, "N_SAMPLES", size[0] // 2)  # without row 7
+        monkeypatch.setattr(_coordinates, "MAX_SAMPLE_ROWS", size[0] // 2)  # without row 7
     knn = VectorizedKNNClassifier().fit(rows, np.zeros(len(rows)))
     monkeypatch.setattr(_task.Task, "_search_all", None)
     check_real(knn, queries, rows)
@@ -136,7 +136,7 @@ def test_one_row_far_from_the_rest_does_not_keep_them_from_being_ruled_out(
 @pytest.mark.filterwarnings("ignore:X has pixels of:UserWarning")
 def test_a_few_rows_beyond_the_range_of_single_precision(size, in_sample, monkeypatch):
     if not in_sample:
-        monkeypatch.setattr(_coordinates, "N_SAMPLES", size[0] // 2)
+        monkeypatch.setattr(_coordinates, "MAX_SAMPLE_ROWS", size[0] // 2)
     rows, queries = image_like(*size, 1), image_like(40, size[1], 2)
     rows[7] = 1e60  # odd numbers are not among every other row, which is the sample
     rows[9] *= 1e30
@@ -250,11 +250,11 @@ def test_every_way_to_rule_out_rows_finds_the_same(monkeypatch, few, most_left, 
     rows, queries = image_like(700, 400, 1, np.uint8), unstructured(60, 400, 2, np.uint8)
     queries[:30] = image_like(30, 400, 3, np.uint8)
     knn = VectorizedKNNClassifier(5).fit(rows, np.zeros(700))
-    monkeypatch.setattr(_task, "FEW", few)
-    monkeypatch.setattr(_task, "ROWS", 100)
-    monkeypatch.setattr(_task, "MOST_LEFT", most_left)
-    monkeypatch.setattr(_task, "TOGETHER", together)
-    monkeypatch.setattr(_task, "TOGETHER_WITH_ALL", together)
+    monkeypatch.setattr(_task, "MIN_QUERIES_FOR_PRODUCT", few)
+    monkeypatch.setattr(_task, "ROW_BLOCK", 100)
+    monkeypatch.setattr(_task, "MAX_CANDIDATE_FRACTION", most_left)
+    monkeypatch.setattr(_task, "QUERY_BLOCK", together)
+    monkeypatch.setattr(_task, "QUERY_BLOCK_ALL_FEATURES", together)
     indices = knn.kneighbors(queries, return_distance=False)
     assert_array_equal(indices, by_rule(integer_distances(queries, rows), 5))
 

@@ -39,6 +39,18 @@ class Holder:
         return self
 
 
+class Listed(list):
+    pass
+
+
+class Named:
+    def __init__(self, name):
+        self.name = name
+
+    def __reduce__(self):
+        return self.name
+
+
 class Recorder(keras.callbacks.Callback):
     def __init__(self, setting, live=None):
         super().__init__()
@@ -46,7 +58,7 @@ class Recorder(keras.callbacks.Callback):
 
 
 FUNCTION = "def f(x, scale=1, *, shift=0):\n    return x * scale + shift"
-SHARED = Holder(a=1)
+SHARED, OTHER = Holder(a=1), Holder(a=2)
 STATIC = "class f:\n    __slots__ = ('a',)\n    @staticmethod\n    def g():\n        return 1\n"
 KLASS = "class f:\n    unit = 1\n    def g(self):\n        return 1\n"
 PAIRS = {  # a value, the same value made again, and others
@@ -62,6 +74,18 @@ PAIRS = {  # a value, the same value made again, and others
         [SHARED, SHARED],
         [SHARED, SHARED],
         [[Holder(a=1), Holder(a=1)]],
+    ),
+    "one of several objects": (
+        [SHARED, OTHER, SHARED],
+        [SHARED, OTHER, SHARED],
+        [[SHARED, OTHER, OTHER], [OTHER, SHARED, OTHER]],
+    ),
+    "objects that are lists": (Listed([1, 2]), Listed([1, 2]), [Listed([1, 3])]),
+    "objects known by a name": (Named("a"), Named("a"), [Named("b")]),
+    "abstract classes": (
+        named("import abc\nclass f(abc.ABC):\n    unit = 1"),
+        named("import abc\nclass f(abc.ABC):\n    unit = 1"),
+        [named("import abc\nclass f(abc.ABC):\n    unit = 2")],
     ),
     "objects": (Holder(a=[1]), Holder(a=[1]), [Holder(a=[2]), Holder(b=[1])]),
     "methods": (
@@ -182,6 +206,13 @@ PAIRS = {  # a value, the same value made again, and others
 }  # fmt: skip
 
 
+def nested(depth):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 @pytest.mark.parametrize("kind", PAIRS)
 def test_equal_values_are_known_again_and_others_are_not(kind):
     value, again, others = PAIRS[kind]
@@ -214,11 +245,17 @@ def test_callbacks_that_hold_something_live_count_by_what_they_are():
     assert fingerprint(callbacks=[first]) != fingerprint(callbacks=[Recorder(1, live=1)])
 
 
+def test_an_array_on_disk_is_known_as_one_in_memory(tmp_path):
+    array = np.memmap(tmp_path / "array", np.uint8, "w+", shape=(2, 3))
+    array[:] = 7
+    assert fingerprint(array) == fingerprint(np.array(array))
+
+
 @pytest.mark.parametrize(
-    "value", [threading.Lock(), Holder(lock=threading.Lock()), (n for n in range(3))]
+    "value", [nested(5000), threading.Lock(), Holder(lock=threading.Lock()), (n for n in range(3))]
 )
 def test_what_cannot_be_known_is_refused(value):
-    with pytest.raises(ValueError, match="needs parameters that can be pickled"):
+    with pytest.raises(ValueError, match="must be picklable"):
         fingerprint(value)
 
 

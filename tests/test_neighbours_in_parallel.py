@@ -26,7 +26,7 @@ def images(n, random_state, n_features=400):
 
 @pytest.fixture(autouse=True)
 def every_pair_is_worth_a_job(monkeypatch):
-    monkeypatch.setattr(_search, "PAIRS", 1)
+    monkeypatch.setattr(_search, "MIN_PAIRS_PER_JOB", 1)
 
 
 @pytest.fixture(scope="module")

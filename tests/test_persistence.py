@@ -179,7 +179,7 @@ def test_a_model_is_saved_under_an_ending_that_keras_knows(clothes, tmp_path):
 
 def test_hdf5_is_refused_where_predictions_are_averages(clothes, tmp_path):
     cnn = KerasCNNClassifier("two_conv_dropout", epochs=1, horizontal_flip=True).fit(*clothes)
-    with pytest.raises(ValueError, match=r"HDF5 cannot hold test-time.* ends in \.keras"):
+    with pytest.raises(ValueError, match=r"HDF5 files cannot contain test-time.* ends in \.keras"):
         cnn.save_model(tmp_path / "model.h5")
     assert list(tmp_path.iterdir()) == []
 

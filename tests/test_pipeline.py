@@ -445,3 +445,12 @@ def test_colour_photographs_of_two_kinds_of_input_train_alike(photographs):
     assert pipeline["cnn"].model_.input_shape == (None, 16, 16, 3)
     of_arrays = [np.asarray(Image.open(path)) for path in paths[:40]]
     assert_array_equal(clone(pipeline).fit(of_arrays, y[:40]).predict_proba(of_arrays), of_files)
+
+
+def test_missing_pixels_pass_a_pipeline_without_the_scaler():
+    X = np.array([[0.2, np.nan], [0.3, np.nan], [np.nan, 0.9]])
+    pipeline = make_knn_pipeline(metric="nan_euclidean", n_neighbors=1)
+    with pytest.raises(ValueError, match="contains NaN"):
+        pipeline.fit(X, [0, 0, 1])
+    pipeline.set_params(scaler="passthrough").fit(X, [0, 0, 1])
+    assert_array_equal(pipeline.predict(X), [0, 0, 1])

@@ -8,16 +8,16 @@ from ._drawing import GAP, LINE, Canvas, cell_size
 from ._validation import (
     check_counts,
     check_labels,
+    class_indices,
     count_images,
     find_classes,
     load_photographs,
     name_classes,
     pick_images,
-    positions,
 )
 
 # Between the two directions of a pair, in units of an image's longer side.
-_BETWEEN = 0.5
+_GROUP_GAP = 0.5
 
 
 class ConfusedPairsDisplay:
@@ -213,8 +213,8 @@ class ConfusedPairsDisplay:
             labels = np.concatenate([y_true, y_pred])
             classes = find_classes(labels, target_names=target_names)
         names = name_classes(classes, target_names)
-        y_true = positions(y_true, classes, name="y_true")
-        y_pred = positions(y_pred, classes, name="y_pred")
+        y_true = class_indices(y_true, classes, name="y_true")
+        y_pred = class_indices(y_pred, classes, name="y_pred")
         confusion = confusion_matrix(y_true, y_pred, labels=np.arange(len(names)))
         directions = _most_confused(confusion, n_pairs)
         if not directions:
@@ -256,7 +256,7 @@ class ConfusedPairsDisplay:
         # At least three images wide, for the texts.
         n_cols = [max(3, *(len(images[side]) for images in self.images)) for side in (0, 1)]
         widths = [n * pitch[0] for n in n_cols]
-        size = sum(widths) + _BETWEEN, len(self.pairs) * pitch[1]
+        size = sum(widths) + _GROUP_GAP, len(self.pairs) * pitch[1]
         canvas = Canvas(ax, [some for both in self.images for some in both], size, cmap)
         self.im_, self.text_ = [], []
         for row, (pair, counts, both) in enumerate(
@@ -264,7 +264,7 @@ class ConfusedPairsDisplay:
         ):
             top = GAP / 2 + row * pitch[1]
             for side, (true, predicted) in enumerate([pair, pair[::-1]]):
-                left = GAP / 2 + side * (widths[0] + _BETWEEN)
+                left = GAP / 2 + side * (widths[0] + _GROUP_GAP)
                 text = f"{true} taken for {predicted}: {counts[side]}"
                 box = (left, top, widths[side] - GAP, LINE)
                 self.text_.append(canvas.text(text, *box, ha="left"))

@@ -7,14 +7,14 @@ from ._validation import pixel_maximum
 # In units of the longer side of an image.
 LINE = 0.19  # of text
 GAP = 0.12  # between images
-_ABOVE = 0.03  # of a label, below its image
+_LABEL_GAP = 0.03  # of a label, below its image
 # Images much longer in one direction than in the other are drawn thicker than they are.
-_THINNEST = 0.15
+_MIN_SIDE = 0.15
 # Cells are at least so wide, for the texts.
-_NARROWEST_CELL = 0.7
+_MIN_CELL_WIDTH = 0.7
 # Inches of an image's longer side, such that the figure keeps below a width if it can; a figure of
 # few images is larger.
-_INCHES, _FIGURE_WIDTH, _SMALLEST_FIGURE = (0.75, 1.3), 12, 4
+_INCHES_PER_IMAGE, _MAX_FIGURE_WIDTH, _MIN_FIGURE_SIZE = (0.75, 1.3), 12, 4
 
 RIGHT, WRONG = ("tab:blue", "✓"), ("tab:red", "✗")  # never told apart by the colour alone
 
@@ -44,8 +44,8 @@ class Canvas:
         self._cmap = cmap
         width, height = size
         if ax is None:
-            inches = np.clip(_FIGURE_WIDTH / width, *_INCHES)
-            inches = max(inches, _SMALLEST_FIGURE / max(size))
+            inches = np.clip(_MAX_FIGURE_WIDTH / width, *_INCHES_PER_IMAGE)
+            inches = max(inches, _MIN_FIGURE_SIZE / max(size))
             _, ax = plt.subplots(figsize=(width * inches, height * inches), layout="constrained")
         self.ax = ax
         if not hasattr(ax, "imshow"):
@@ -91,8 +91,8 @@ class Canvas:
 
     def label(self, string, left, top, *, n_lines=1, **style):
         """Write under the cell of an image, which has its corner at `left` and `top`."""
-        width, height = self._cell_width + 2 * GAP / 3, n_lines * LINE - _ABOVE
-        return self.text(string, left - GAP / 3, top + _ABOVE, width, height, va="top", **style)
+        width, height = self._cell_width + 2 * GAP / 3, n_lines * LINE - _LABEL_GAP
+        return self.text(string, left - GAP / 3, top + _LABEL_GAP, width, height, va="top", **style)
 
     def finish(self, display):
         """Set the limits, which drawing has changed, and the attributes of `display`."""
@@ -106,16 +106,16 @@ def _image_size(image):
     """Width and height that an image is drawn with, the longer one being 1."""
     height, width = image.shape[:2]
     longer = max(height, width)
-    return max(width / longer, _THINNEST), max(height / longer, _THINNEST)
+    return max(width / longer, _MIN_SIDE), max(height / longer, _MIN_SIDE)
 
 
 def cell_size(images):
     """Width and height of the cell that holds each of some images, without its texts."""
     width, height = _image_size(images[0])
-    return max(width, _NARROWEST_CELL), height
+    return max(width, _MIN_CELL_WIDTH), height
 
 
-def grid(n, n_cols, width, height):
+def grid_layout(n, n_cols, width, height):
     """Lay out `n` cells, each of a width and height, gaps included, row after row.
 
     Returns

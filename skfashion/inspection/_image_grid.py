@@ -1,6 +1,6 @@
 from skfashion._sklearn import check_matplotlib_support
 
-from ._drawing import GAP, LINE, Canvas, cell_size, grid
+from ._drawing import GAP, LINE, Canvas, cell_size, grid_layout
 from ._validation import check_counts, check_labels, count_images, name_labels, pick_images
 
 
@@ -141,7 +141,7 @@ class ImageGridDisplay:
         cell_width, cell_height = cell_size(self.images)
         line = 0 if self.labels is None else LINE
         pitch = cell_width + GAP, cell_height + line + GAP
-        size, corners = grid(len(self.images), n_cols, *pitch)
+        size, corners = grid_layout(len(self.images), n_cols, *pitch)
         canvas = Canvas(ax, [self.images], size, cmap)
         self.im_, self.text_ = [], []
         for i, (left, top) in enumerate(corners):

@@ -15,7 +15,7 @@ from ._validation import (
 )
 
 # Between a query and its neighbours, in units of an image's longer side.
-_BETWEEN = 0.3
+_GROUP_GAP = 0.3
 
 
 class NeighborsDisplay:
@@ -211,19 +211,19 @@ class NeighborsDisplay:
         n_lines = 1 if self.query_labels is None and self.neighbor_labels is None else 2
         width, height = cell_size(self.queries)
         pitch = width + GAP, height + n_lines * LINE + GAP
-        size = (1 + n_neighbors) * pitch[0] + _BETWEEN, n * pitch[1]
+        size = (1 + n_neighbors) * pitch[0] + _GROUP_GAP, n * pitch[1]
         canvas = Canvas(ax, [self.queries, self.neighbors], size, cmap)
         self.im_, self.text_ = [], []
         for row in range(n):
             images = [self.queries[row], *self.neighbors[row]]
             for column, (image, lines) in enumerate(zip(images, self._texts(row), strict=True)):
-                left = GAP / 2 + column * pitch[0] + (_BETWEEN if column else 0)
+                left = GAP / 2 + column * pitch[0] + (_GROUP_GAP if column else 0)
                 top = GAP / 2 + row * pitch[1]
                 self.im_.append(canvas.image(image, left, top))
                 text = canvas.label("\n".join(lines), left, top + height, n_lines=len(lines))
                 self.text_.append(text)
         lines = {"color": "tab:gray", "linewidth": 0.8}
-        canvas.ax.vlines(pitch[0] + _BETWEEN / 2, GAP / 2, size[1] - GAP / 2, **lines)
+        canvas.ax.vlines(pitch[0] + _GROUP_GAP / 2, GAP / 2, size[1] - GAP / 2, **lines)
         return canvas.finish(self)
 
     def _texts(self, row):

@@ -7,23 +7,23 @@ from skfashion._sklearn import (
     validate_parameter_constraints,
 )
 
-from ._drawing import GAP, LINE, RIGHT, WRONG, Canvas, cell_size, grid
+from ._drawing import GAP, LINE, RIGHT, WRONG, Canvas, cell_size, grid_layout
 from ._validation import (
     check_counts,
     check_labels,
+    class_indices,
     count_images,
     find_classes,
     load_photographs,
     name_classes,
     pick_images,
-    positions,
 )
 
 _SWITCHES = {"errors_only": ["boolean"], "show_proba": ["boolean"]}
 # Beside each image, in units of an image's longer side: names, then bars, at least so high.
-_NAMES, _BARS, _LOWEST = 0.6, 0.55, 0.8
+_NAMES_WIDTH, _BARS_WIDTH, _MIN_BARS_HEIGHT = 0.6, 0.55, 0.8
 # Of more classes than this, only the predicted and the true one are marked beside the bars.
-_MOST_NAMES = 20
+_MAX_NAMED_CLASSES = 20
 _FRAMES = {True: {"linewidth": 1.0}, False: {"linewidth": 2.0, "linestyle": (0, (3, 1.5))}}
 
 
@@ -257,7 +257,7 @@ class PredictionGridDisplay:
                 f"{y_proba.shape[1]}."
             )
         target_names = name_classes(classes, target_names)
-        y_true = positions(labels, classes, name="y_true")
+        y_true = class_indices(labels, classes, name="y_true")
         y_pred = y_proba.argmax(axis=1)
         chosen = np.arange(len(labels))
         if errors_only:
@@ -302,9 +302,9 @@ class PredictionGridDisplay:
         n_lines = 1 if is_right.all() else 2
         width, height = cell_size(self.images)
         if show_proba:
-            width, height = width + _NAMES + _BARS + GAP, max(height, _LOWEST)
+            width, height = width + _NAMES_WIDTH + _BARS_WIDTH + GAP, max(height, _MIN_BARS_HEIGHT)
         pitch = width + GAP, height + n_lines * LINE + GAP
-        size, corners = grid(len(self.images), n_cols, *pitch)
+        size, corners = grid_layout(len(self.images), n_cols, *pitch)
         canvas = Canvas(ax, [self.images], size, cmap)
         self.im_, self.text_, self.bars_ = [], [], None
         for i, (left, top) in enumerate(corners):
@@ -327,7 +327,7 @@ class PredictionGridDisplay:
         n_classes = len(self.target_names)
         slot = height / n_classes
         slots = slot * np.arange(n_classes)
-        lefts = np.array([left + width - _BARS for left, _ in corners])
+        lefts = np.array([left + width - _BARS_WIDTH for left, _ in corners])
         tops = np.array([top for _, top in corners])
         colors = np.full((len(corners), n_classes), "tab:gray", dtype=object)
         for i, (true, predicted) in enumerate(zip(self.y_true, self.y_pred, strict=True)):
@@ -335,14 +335,19 @@ class PredictionGridDisplay:
             for position, name in enumerate(self.target_names):
                 color, mark = marked.get(position, (None, ""))
                 colors[i, position] = color or "tab:gray"
-                text = f"{mark} {name}".strip() if n_classes <= _MOST_NAMES else mark
+                text = f"{mark} {name}".strip() if n_classes <= _MAX_NAMED_CLASSES else mark
                 if text:
-                    box = (lefts[i] - _NAMES, tops[i] + slots[position], _NAMES - 0.04, slot)
+                    box = (
+                        lefts[i] - _NAMES_WIDTH,
+                        tops[i] + slots[position],
+                        _NAMES_WIDTH - 0.04,
+                        slot,
+                    )
                     canvas.text(text, *box, ha="right", group="bars", color=color)
         canvas.ax.vlines(lefts, tops, tops + height, color="tab:gray", linewidth=0.8)
         return canvas.ax.barh(
             (tops[:, np.newaxis] + slots + slot / 2).ravel(),
-            (self.y_proba * _BARS).ravel(),
+            (self.y_proba * _BARS_WIDTH).ravel(),
             left=np.repeat(lefts, n_classes),
             height=0.75 * slot,
             color=colors.ravel().tolist(),

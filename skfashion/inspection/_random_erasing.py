@@ -1,6 +1,6 @@
 from skfashion._sklearn import check_matplotlib_support, safe_indexing
 
-from ._drawing import GAP, LINE, Canvas, cell_size, grid
+from ._drawing import GAP, LINE, Canvas, cell_size, grid_layout
 from ._validation import check_counts, pick_images
 
 
@@ -125,7 +125,7 @@ class RandomErasingDisplay:
         width, height = cell_size(self.before)
         pitch = width + GAP, height + GAP
         margin = LINE  # for the names of the rows, which are turned
-        (grid_width, grid_height), corners = grid(2 * n, n, *pitch)
+        (grid_width, grid_height), corners = grid_layout(2 * n, n, *pitch)
         canvas = Canvas(ax, [self.before, self.after], (margin + grid_width, grid_height), cmap)
         self.im_ = [
             canvas.image(image, margin + left, top)

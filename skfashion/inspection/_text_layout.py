@@ -7,9 +7,9 @@ from matplotlib.text import Text
 
 # Texts of a group get the size of the longest one, if that is not below this part of the
 # largest: a name far longer than the others shrinks alone.
-_SHRUNK_TOGETHER = 0.6
+_MIN_COMMON_SIZE = 0.6
 # Sizes of glyphs are rounded, so that texts do not scale exactly.
-_SPARE = 0.98
+_FILL_FRACTION = 0.98
 
 
 class TextFitter(Artist):
@@ -50,19 +50,19 @@ class TextFitter(Artist):
         texts = [text for text, *_ in group]
         boxes = np.array([box for _, *box in group]) * scale
         sizes = np.full(len(texts), float(self._largest))
-        sizes *= _fits(texts, sizes, boxes, renderer)
-        sizes = np.minimum(sizes, max(sizes.min(), _SHRUNK_TOGETHER * sizes.max()))
-        sizes *= _fits(texts, sizes, boxes, renderer).min()  # as texts do not scale exactly
+        sizes *= _fit_scales(texts, sizes, boxes, renderer)
+        sizes = np.minimum(sizes, max(sizes.min(), _MIN_COMMON_SIZE * sizes.max()))
+        sizes *= _fit_scales(texts, sizes, boxes, renderer).min()  # as texts do not scale exactly
         for text, size in zip(texts, sizes, strict=True):
             text.set_fontsize(size)
 
 
-def _fits(texts, sizes, boxes, renderer):
+def _fit_scales(texts, sizes, boxes, renderer):
     """By how much to scale texts of some font sizes so that they fit their boxes, at most 1."""
     for text, size in zip(texts, sizes, strict=True):
         text.set_fontsize(size)
     extents = np.array([text.get_window_extent(renderer).size for text in texts])
-    return np.minimum(1, (_SPARE * boxes / np.maximum(extents, 1e-9)).min(axis=1))
+    return np.minimum(1, (_FILL_FRACTION * boxes / np.maximum(extents, 1e-9)).min(axis=1))
 
 
 def make_text(x, y, string, **style):

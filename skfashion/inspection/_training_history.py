@@ -9,7 +9,7 @@ from skfashion._sklearn import check_matplotlib_support
 
 _METRICS = ("loss", "accuracy")
 # Entries of the legend: inside the Axes, and in a column beside them.
-_MOST_INSIDE, _MOST_IN_COLUMN = 8, 15
+_MAX_LEGEND_INSIDE, _MAX_LEGEND_ROWS = 8, 15
 
 
 class TrainingHistoryDisplay:
@@ -199,10 +199,10 @@ class TrainingHistoryDisplay:
             axes.set(xlabel="epoch", ylabel=metric)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         handles = self._legend()
-        if len(handles) <= _MOST_INSIDE:
+        if len(handles) <= _MAX_LEGEND_INSIDE:
             self.axes_[1].legend(handles=handles)
         else:  # they would hide the curves
-            n_columns = -(-len(handles) // _MOST_IN_COLUMN)
+            n_columns = -(-len(handles) // _MAX_LEGEND_ROWS)
             place = {"loc": "upper left", "bbox_to_anchor": (1, 1), "ncols": n_columns}
             self.axes_[1].legend(handles=handles, fontsize="small", **place)
         return self

@@ -14,7 +14,7 @@ from skfashion._validation import infer_image_shape, resolve_image_shape, split_
 from skfashion.preprocessing import ImageLoader
 
 # By how much pixels in [0, 1] may miss it after arithmetic.
-_ROUNDING = 1e-3
+_PIXEL_TOLERANCE = 1e-3
 
 
 def check_counts(caller, **counts):
@@ -124,8 +124,8 @@ def pixel_maximum(*images):
     """
     images = [some for some in images if some.size]
     low, high = min(some.min() for some in images), max(some.max() for some in images)
-    maximum = 255 if high > 1 + _ROUNDING else 1
-    if low < -_ROUNDING * maximum or high > (1 + _ROUNDING) * maximum:
+    maximum = 255 if high > 1 + _PIXEL_TOLERANCE else 1
+    if low < -_PIXEL_TOLERANCE * maximum or high > (1 + _PIXEL_TOLERANCE) * maximum:
         raise ValueError(
             "Expected pixels from 0 to 255 or in [0, 1], got values from "
             f"{low:.6g} to {high:.6g}: scale them back before they are drawn."
@@ -213,7 +213,7 @@ def _check_names(target_names):
     return [str(name) for name in target_names]
 
 
-def positions(labels, classes, *, name="y"):
+def class_indices(labels, classes, *, name="y"):
     """Position of each label in `classes`; a ValueError if one is not there."""
     found = Index(classes).get_indexer(labels)
     if (found < 0).any():
@@ -226,4 +226,4 @@ def name_labels(labels, target_names=None):
     """Name of each of some labels, as a list of str."""
     classes = find_classes(labels, target_names=target_names)
     names = name_classes(classes, target_names)
-    return [names[i] for i in positions(labels, classes)]
+    return [names[i] for i in class_indices(labels, classes)]

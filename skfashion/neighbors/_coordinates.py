@@ -7,23 +7,23 @@ from scipy.linalg import eigh
 from sklearn.utils.extmath import randomized_svd
 
 # Components in the bounds of all pairs, where more cost time for every pair ...
-N_COARSE = 64
+N_COARSE_COMPONENTS = 64
 # ... and in the bounds of the pairs that these leave.
-N_COMPONENTS = 152
+MAX_COMPONENTS = 152
 # Rows and numbers of the training data that the components are taken from.
-N_SAMPLES = 8_192
-SAMPLE_SIZE = 2**23
+MAX_SAMPLE_ROWS = 8_192
+MAX_SAMPLE_VALUES = 2**23
 # The least part of these rows that have to be near each other for the others to be left out.
-MOST_NEAR = 0.95
+MIN_NEAR_FRACTION = 0.95
 # Numbers in double precision at a time: 2 MiB.
-BATCH = 2**18
+VALUES_PER_BATCH = 2**18
 # Squared norms, in the unit of `Coordinates`, that single precision still takes.
-LARGEST = 2.0**80
+MAX_SQUARED_NORM = 2.0**80
 # Squares below this may vanish in single precision, on processors that flush to zero too.
-TINY = 2.0**-100
+UNDERFLOW_SLACK = 2.0**-100
 NEVER_RULED_OUT = np.float32(-(2.0**120))
 # Scales of rows that are taken as they are.
-UNSCALED = np.empty(0)
+NO_SCALES = np.empty(0)
 
 
 def batches(n, size):
@@ -75,20 +75,20 @@ class Coordinates:
         from skfashion.neighbors._kernels import centred  # slow to import
 
         n_samples, n_features = rows.shape
-        step = -(-n_samples // max(1, min(N_SAMPLES, SAMPLE_SIZE // n_features)))
+        step = -(-n_samples // max(1, min(MAX_SAMPLE_ROWS, MAX_SAMPLE_VALUES // n_features)))
         sample = read_only(np.ascontiguousarray(rows[::step]))
         scales = read_only(scales[::step].copy())
         center, squared_norms = _spread(sample, scales)
         # A few rows very far from the others would move the center away from them.
         near = squared_norms <= 16 * np.median(squared_norms)
-        if MOST_NEAR <= near.mean() < 1:
+        if MIN_NEAR_FRACTION <= near.mean() < 1:
             sample = read_only(sample[near])
             scales = read_only(scales[near]) if scales.size else scales
             center, squared_norms = _spread(sample, scales)
         largest = squared_norms.max()
         unit = 4.0 ** min(500, -(np.frexp(largest)[1] // 2)) if 0 < largest < np.inf else 1.0
         # With its last columns a row takes at most a fifth of what it takes in single precision.
-        n_components = min(N_COMPONENTS, n_features // 5 - 4, len(sample) // 8)
+        n_components = min(MAX_COMPONENTS, n_features // 5 - 4, len(sample) // 8)
         components = None
         if n_components >= 8 and 0 < largest < np.inf:
             deviations = np.empty(sample.shape)
@@ -108,21 +108,21 @@ class Coordinates:
         if self.components is None:
             return len(self.center) + 1, 0
         n_components = self.components.shape[1]
-        if n_components <= N_COARSE:
+        if n_components <= N_COARSE_COMPONENTS:
             return n_components + 2, 0
-        return N_COARSE + 2, n_components - N_COARSE + 2
+        return N_COARSE_COMPONENTS + 2, n_components - N_COARSE_COMPONENTS + 2
 
     @property
     def slack(self):
         """Bound on the rounding error of squared distances between coordinates.
 
-        It is relative to the square of the sum of both norms, beyond `TINY`.
+        It is relative to the square of the sum of both norms, beyond `UNDERFLOW_SLACK`.
         """
         single = (sum(self.n_columns) + 16) * 2.0**-22
         # The norm of the rest is a root of a difference of squares in double precision.
         return single + 4 * np.sqrt(len(self.center) * 2.0**-52)
 
-    def of(self, rows, scales):
+    def transform(self, rows, scales):
         """Return coordinates and squared norms.
 
         Parameters
@@ -149,11 +149,11 @@ class Coordinates:
         coarse = np.empty((len(rows), n_coarse), np.float32)
         fine = np.empty((len(rows), n_fine), np.float32)
         squared_norms = np.empty(len(rows))
-        for batch in batches(len(rows), max(1, BATCH // len(self.center))):
+        for batch in batches(len(rows), max(1, VALUES_PER_BATCH // len(self.center))):
             squares = squared_norms[batch]
             deviations = np.empty(rows[batch].shape)
             centred(rows[batch], scales[batch], self.center, self.unit, deviations, squares)
-            squares[~(squares < LARGEST)] = np.inf
+            squares[~(squares < MAX_SQUARED_NORM)] = np.inf
             deviations[squares == np.inf] = 0
             if self.components is None:
                 coarse[batch, :-1] = deviations

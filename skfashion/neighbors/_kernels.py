@@ -13,12 +13,12 @@ from skfashion._numba import compiled
 from skfashion.neighbors._prefetch import prefetch
 
 # Rows whose lowest bound is looked at before theirs.
-BLOCK = 16
+ROWS_PER_BLOCK = 16
 # Rows whose distances are computed together.
-BATCH = 256
+ROWS_PER_BATCH = 256
 # Rows that are asked for before they are read.
-AHEAD = 4
-CACHE_LINE = 64
+PREFETCH_ROWS = 4
+CACHE_LINE_BYTES = 64
 
 
 def _compile(function, **options):
@@ -64,11 +64,11 @@ def fingerprint(words, keys):
 
 @_compile
 def _integer_distances(rows, chosen, query, out):
-    several_lines = query.shape[0] > 2 * CACHE_LINE
+    several_lines = query.shape[0] > 2 * CACHE_LINE_BYTES
     for n in range(chosen.shape[0]):
-        if several_lines and n + AHEAD < chosen.shape[0]:
-            for i in range(0, query.shape[0], CACHE_LINE):
-                prefetch(rows, chosen[n + AHEAD], i)
+        if several_lines and n + PREFETCH_ROWS < chosen.shape[0]:
+            for i in range(0, query.shape[0], CACHE_LINE_BYTES):
+                prefetch(rows, chosen[n + PREFETCH_ROWS], i)
         total = np.int64(0)
         # A sum of 32,768 squares of bytes still fits into 32 bits.
         for start in range(0, query.shape[0], 32_768):
@@ -87,11 +87,11 @@ def _real_distances(rows, scales, chosen, query, out):
     # for rows of zeros.
     cosine = scales.shape[0] > 0
     zeros = cosine and not query.any()
-    several_lines = query.shape[0] * rows.itemsize > 2 * CACHE_LINE
+    several_lines = query.shape[0] * rows.itemsize > 2 * CACHE_LINE_BYTES
     for n in range(chosen.shape[0]):
-        if several_lines and n + AHEAD < chosen.shape[0]:
-            for i in range(0, query.shape[0], CACHE_LINE // rows.itemsize):
-                prefetch(rows, chosen[n + AHEAD], i)
+        if several_lines and n + PREFETCH_ROWS < chosen.shape[0]:
+            for i in range(0, query.shape[0], CACHE_LINE_BYTES // rows.itemsize):
+                prefetch(rows, chosen[n + PREFETCH_ROWS], i)
         j = chosen[n]
         scale = scales[j] if cosine else 1.0
         total = 0.0
@@ -140,7 +140,7 @@ def _replace_root(keys, numbers, key, number):
 def _lowest_in_blocks(bounds, lowest):
     for block in range(lowest.shape[0]):
         low = np.float32(np.inf)
-        for bound in bounds[block * BLOCK : (block + 1) * BLOCK]:
+        for bound in bounds[block * ROWS_PER_BLOCK : (block + 1) * ROWS_PER_BLOCK]:
             low = min(low, bound)
         lowest[block] = low
 
@@ -155,7 +155,9 @@ def _most_promising(bounds, lowest, own, keys, numbers):
     numbers[:] = 0
     for block in range(lowest.shape[0]):
         if lowest[block] < keys[0]:
-            for j in range(block * BLOCK, min((block + 1) * BLOCK, bounds.shape[0])):
+            for j in range(
+                block * ROWS_PER_BLOCK, min((block + 1) * ROWS_PER_BLOCK, bounds.shape[0])
+            ):
                 if bounds[j] < keys[0] and j != own:
                     _replace_root(keys, numbers, np.float64(bounds[j]), j)
 
@@ -166,7 +168,9 @@ def _candidates(bounds, lowest, limit, own, out):
     count = 0
     for block in range(lowest.shape[0]):
         if lowest[block] <= limit:
-            for j in range(block * BLOCK, min((block + 1) * BLOCK, bounds.shape[0])):
+            for j in range(
+                block * ROWS_PER_BLOCK, min((block + 1) * ROWS_PER_BLOCK, bounds.shape[0])
+            ):
                 if bounds[j] <= limit and j != own:
                     if count == out.shape[0]:
                         return -1
@@ -181,9 +185,9 @@ def _raise_bounds(bounds, query_fine, fine, limit, rows):
     last = fine.shape[1] - 1
     kept = 0
     for i in range(rows.shape[0]):
-        if i + AHEAD < rows.shape[0]:
-            for j in range(0, last, CACHE_LINE // fine.itemsize):
-                prefetch(fine, rows[i + AHEAD], j)
+        if i + PREFETCH_ROWS < rows.shape[0]:
+            for j in range(0, last, CACHE_LINE_BYTES // fine.itemsize):
+                prefetch(fine, rows[i + PREFETCH_ROWS], j)
         row = fine[rows[i]]
         bound = bounds[rows[i]]
         for j in range(last):
@@ -249,9 +253,9 @@ def nearest(
     """
     n_queries, n_rows = bounds.shape
     k = distances.shape[1]
-    lowest = np.empty((n_rows + BLOCK - 1) // BLOCK, np.float32)
+    lowest = np.empty((n_rows + ROWS_PER_BLOCK - 1) // ROWS_PER_BLOCK, np.float32)
     found = np.empty(min(most, n_rows), np.int64)
-    batch, batch_distances = np.empty(BATCH, np.int64), np.empty(BATCH)
+    batch, batch_distances = np.empty(ROWS_PER_BATCH, np.int64), np.empty(ROWS_PER_BATCH)
     # The distances of the rows of lowest bounds tell early how near the neighbours are.
     n_trials = 2 * k if 16 * k <= n_rows else 0
     trial_bounds, trials = np.empty(n_trials), np.empty(n_trials, np.int64)
@@ -279,7 +283,7 @@ def nearest(
         while at < count:
             limit = np.float32(within * unit + offsets[q])
             n = 0
-            while at < count and n < BATCH:
+            while at < count and n < ROWS_PER_BATCH:
                 batch[n] = at if all_rows else found[at]
                 n += first + at != own[q] if all_rows else bounds[q, batch[n]] <= limit
                 at += 1

@@ -14,11 +14,11 @@ from skfashion.neighbors._task import Task
 
 MIB = 2**20
 # In MiB, of all jobs together.
-MOST_WORKING_MEMORY = 256
+MAX_WORKING_MEMORY_MIB = 256
 # Queries of one task, where they are many.
-QUERIES = 2_500
+MAX_QUERIES_PER_TASK = 2_500
 # Pairs of a query and a row that are worth a job: threads take some ten milliseconds to start.
-PAIRS = 2**22
+MIN_PAIRS_PER_JOB = 2**22
 
 
 def search(queries, rows, scales, coordinates, coarse, fine, n_neighbors, *, n_jobs, own=False):
@@ -50,11 +50,11 @@ def search(queries, rows, scales, coordinates, coarse, fine, n_neighbors, *, n_j
     """
     n_queries, n_features = queries.shape
     _check_shapes(queries, rows, scales, coordinates, coarse, fine)
-    n_jobs = min(effective_n_jobs(n_jobs), max(1, n_queries * len(rows) // PAIRS))
-    budget = min(get_config()["working_memory"], MOST_WORKING_MEMORY) * MIB // n_jobs
+    n_jobs = min(effective_n_jobs(n_jobs), max(1, n_queries * len(rows) // MIN_PAIRS_PER_JOB))
+    budget = min(get_config()["working_memory"], MAX_WORKING_MEMORY_MIB) * MIB // n_jobs
     # A quarter of the memory is for the queries: as they are, as coordinates, and their heaps.
     per_query = 24 * n_features + 64 * n_neighbors
-    size = int(max(1, min(budget // 4 // per_query, QUERIES, -(-n_queries // n_jobs))))
+    size = int(max(1, min(budget // 4 // per_query, MAX_QUERIES_PER_TASK, -(-n_queries // n_jobs))))
     n_parts = -(-n_queries // size)
     n_splits = max(1, min(n_jobs // n_parts, len(rows)))
     edges = [len(rows) * i // n_splits for i in range(n_splits + 1)]

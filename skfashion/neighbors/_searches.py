@@ -10,14 +10,16 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import assert_all_finite
 
 from skfashion.neighbors._blas import limited_blas
-from skfashion.neighbors._coordinates import UNSCALED, Coordinates, read_only
+from skfashion.neighbors._coordinates import NO_SCALES, Coordinates, read_only
 from skfashion.neighbors._search import search
 from skfashion.neighbors._task import NO_ROW, inverse_norms
 
 # 32-bit words that share one sum of a fingerprint, and what each of them is multiplied by.
-_WORDS = 1_024
-_KEYS = read_only(np.random.RandomState(0).randint(2**32, size=_WORDS, dtype=np.uint32) | 1)
-_making = threading.Lock()
+_FINGERPRINT_WORDS = 1_024
+_FINGERPRINT_KEYS = read_only(
+    np.random.RandomState(0).randint(2**32, size=_FINGERPRINT_WORDS, dtype=np.uint32) | 1
+)
+_index_lock = threading.Lock()
 _CHANGED = (
     "The training data have changed since fit: fit again, or fit on a copy, X.copy(), and change X."
 )
@@ -112,17 +114,17 @@ class ExactSearch:
         return len(self.rows)
 
     def _make_index(self, n_jobs):
-        scales = inverse_norms(self.rows) if self.effective_metric == "cosine" else UNSCALED
+        scales = inverse_norms(self.rows) if self.effective_metric == "cosine" else NO_SCALES
         with limited_blas(effective_n_jobs(n_jobs)):
             coordinates = Coordinates.fit(self.rows, scales)
             indexed = self.rows if coordinates.components is not None else self.rows[:0]
-            coarse, fine, _ = coordinates.of(indexed, scales)
+            coarse, fine, _ = coordinates.transform(indexed, scales)
         return Index(scales, coordinates, coarse, fine)
 
     def index(self, n_jobs=None):
         """Return what rules rows out; it is made anew once these are loaded from a file."""
         if self._index is None:
-            with _making:
+            with _index_lock:
                 if self._index is None:
                     assert_all_finite(self.rows, input_name="the training data")
                     self._index = self._make_index(n_jobs)
@@ -183,7 +185,7 @@ class ExactSearch:
         data = self.rows.reshape(-1).view(np.uint8)
         whole = len(data) // 4 * 4
         words = read_only(data[:whole].view(np.uint32))
-        return int(fingerprint(words, _KEYS)), data[whole:].tobytes()
+        return int(fingerprint(words, _FINGERPRINT_KEYS)), data[whole:].tobytes()
 
     def __getstate__(self):
         # A file could hold an index that rules out what is near; so it holds none.

@@ -3,17 +3,23 @@
 import numpy as np
 
 from skfashion.neighbors._blas import limited_blas
-from skfashion.neighbors._coordinates import BATCH, TINY, UNSCALED, batches, read_only
+from skfashion.neighbors._coordinates import (
+    NO_SCALES,
+    UNDERFLOW_SLACK,
+    VALUES_PER_BATCH,
+    batches,
+    read_only,
+)
 
 # Queries that share one matrix product of bounds, with coarse coordinates and with all features.
-TOGETHER = 128
-TOGETHER_WITH_ALL = 256
+QUERY_BLOCK = 128
+QUERY_BLOCK_ALL_FEATURES = 256
 # A query of whose rows the coarse bounds leave more than this part goes on with all features.
-MOST_LEFT = 1 / 4
+MAX_CANDIDATE_FRACTION = 1 / 4
 # Fewer queries than this are not worth it to make coordinates of all features of the rows.
-FEW = 32
+MIN_QUERIES_FOR_PRODUCT = 32
 # Rows at a time that are all looked at.
-ROWS = 65_536
+ROW_BLOCK = 65_536
 NO_ROW = np.iinfo(np.int64).max
 
 
@@ -59,8 +65,8 @@ class Task:
         indices : int64 array of shape (n_queries, n_neighbors)
             `NO_ROW` where there are fewer rows.
         """
-        scales = inverse_norms(queries) if self.scales.size else UNSCALED
-        if self.coordinates.components is None and len(queries) < FEW:
+        scales = inverse_norms(queries) if self.scales.size else NO_SCALES
+        if self.coordinates.components is None and len(queries) < MIN_QUERIES_FOR_PRODUCT:
             return self._search_all(self._comparable(queries, scales), own)  # no matrix product
         with limited_blas():
             if self.coordinates.components is None:
@@ -76,15 +82,21 @@ class Task:
         return np.asarray(queries, np.float64)
 
     def _search_promising(self, queries, scales, own, coarse, fine):
-        query_coarse, query_fine, squared_norms = self.coordinates.of(queries, scales)
+        query_coarse, query_fine, squared_norms = self.coordinates.transform(queries, scales)
         order = _near_each_other(query_coarse)
         ordered_scales = scales[order] if scales.size else scales
         queries, own = self._comparable(queries[order], ordered_scales), own[order]
-        n_rows = self._rows_at_once(4 * TOGETHER)
+        n_rows = self._rows_at_once(4 * QUERY_BLOCK)
         chunks = ((chunk, coarse[chunk], fine[chunk]) for chunk in batches(len(self.rows), n_rows))
         query_coordinates = query_coarse[order], query_fine[order], squared_norms[order]
         distances, indices, given_up = self._filter(
-            queries, own, self.coordinates, query_coordinates, chunks, TOGETHER, MOST_LEFT
+            queries,
+            own,
+            self.coordinates,
+            query_coordinates,
+            chunks,
+            QUERY_BLOCK,
+            MAX_CANDIDATE_FRACTION,
         )
         left = np.flatnonzero(given_up)
         if left.size:
@@ -94,23 +106,23 @@ class Task:
 
     def _search_all(self, queries, own):
         coordinates = self.coordinates.with_all_features()
-        if len(queries) < FEW:
+        if len(queries) < MIN_QUERIES_FOR_PRODUCT:
             # With bounds of 0 and offsets of inf no row is ruled out.
             query_coordinates = _nothing(queries), _nothing(queries), np.full(len(queries), np.inf)
             chunks = (
                 (chunk, _nothing(self.rows[chunk]), _nothing(self.rows[chunk]))
-                for chunk in batches(len(self.rows), ROWS)
+                for chunk in batches(len(self.rows), ROW_BLOCK)
             )
         else:
-            query_coordinates = coordinates.of(queries, UNSCALED)
+            query_coordinates = coordinates.transform(queries, NO_SCALES)
             # Twice the coordinates: the next are made before the last ones go.
-            n_rows = self._rows_at_once(4 * TOGETHER_WITH_ALL + 8 * coordinates.n_columns[0])
+            n_rows = self._rows_at_once(4 * QUERY_BLOCK_ALL_FEATURES + 8 * coordinates.n_columns[0])
             chunks = (
-                (chunk, *coordinates.of(self.rows[chunk], self.scales[chunk])[:2])
+                (chunk, *coordinates.transform(self.rows[chunk], self.scales[chunk])[:2])
                 for chunk in batches(len(self.rows), n_rows)
             )
         found = self._filter(
-            queries, own, coordinates, query_coordinates, chunks, TOGETHER_WITH_ALL, 1
+            queries, own, coordinates, query_coordinates, chunks, QUERY_BLOCK_ALL_FEATURES, 1
         )
         return found[:2]
 
@@ -133,7 +145,7 @@ class Task:
         given_up = np.zeros(n_queries, bool)
         # The part of the rounding that is due to the queries; that of the rows is in their norms.
         with np.errstate(invalid="ignore"):
-            offsets = TINY - squared_norms * (1 - 2 * coordinates.slack)
+            offsets = UNDERFLOW_SLACK - squared_norms * (1 - 2 * coordinates.slack)
         offsets[squared_norms == np.inf] = np.inf
         buffer = np.empty(0, np.float32)
         for chunk, coarse, fine in chunks:
@@ -176,7 +188,7 @@ def inverse_norms(rows):
         If a norm is greater than the greatest number.
     """
     inverse = np.empty(len(rows))
-    for batch in batches(len(rows), max(1, BATCH // rows.shape[1])):
+    for batch in batches(len(rows), max(1, VALUES_PER_BATCH // rows.shape[1])):
         numbers = rows[batch].astype(np.float64)
         norms = np.sqrt(np.einsum("ij,ij->i", numbers, numbers))
         if not np.isfinite(norms).all():

@@ -15,8 +15,8 @@ from skfashion.neighbors._coordinates import batches
 from skfashion.neighbors._searches import make_search
 
 # Votes that are counted at a time: 8 MiB.
-VOTES = 2**20
-_DO_NOT_FIT = (
+VOTES_PER_BLOCK = 2**20
+_LABELS_DO_NOT_FIT = (
     "The labels of these nearest neighbours do not fit their images: they were changed after fit, "
     "or the file that they are from is damaged. Fit again."
 )
@@ -352,7 +352,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
             self._check_parts()
             for codes, classes in zip(self._y.T, self._classes_of_outputs(), strict=True):
                 if codes.min() < 0 or codes.max() >= len(classes):
-                    raise ValueError(_DO_NOT_FIT)
+                    raise ValueError(_LABELS_DO_NOT_FIT)
 
     def _check_parts(self):
         """Raise an error unless what was learned fits together, at no cost worth mentioning."""
@@ -363,7 +363,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
             and codes.shape == (self.n_samples_fit_, n_outputs)
             and self._search.n_rows == self.n_samples_fit_ > 0
         ):
-            raise ValueError(_DO_NOT_FIT)
+            raise ValueError(_LABELS_DO_NOT_FIT)
 
     def _find(self, X, n_neighbors):
         """Return the shape of what is found, and an iterator over what the search yields."""
@@ -415,7 +415,7 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
         most_classes = max(map(len, self._classes_of_outputs()))
         for part, distances, indices in found:
             weights = self._weights(distances)
-            for block in batches(len(indices), max(1, VOTES // most_classes)):
+            for block in batches(len(indices), max(1, VOTES_PER_BLOCK // most_classes)):
                 queries = slice(part.start + block.start, part.start + block.stop)
                 for output, classes in enumerate(self._classes_of_outputs()):
                     votes = np.zeros((block.stop - block.start, len(classes)))

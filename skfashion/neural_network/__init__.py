@@ -1,4 +1,4 @@
-"""Convolutional networks that are scikit-learn classifiers; keras is loaded by their first use."""
+"""Convolutional networks as scikit-learn classifiers. Their first use loads keras."""
 
 from ._keras_cnn_classifier import KerasCNNClassifier
 from .architectures._resnet import small_resnet

@@ -1,9 +1,14 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
@@ -44,12 +49,18 @@ from .runtime._tta import tta_views
 from .training._samples import Samples, check_not_one_hot, unique_labels
 from .training._settings import TrainingSettings
 
+if TYPE_CHECKING:
+    import keras
+    from scikeras.wrappers import KerasClassifier
+
+    from .runtime._trained_network import TrainedNetwork
+
 _KERAS_PARAMETERS = ("augmenter", "learning_rate", "loss", "optimizer")
 _PREDICTION_BATCH = 1024
 _MAX_SEED = np.iinfo(np.int32).max
 
 
-def _check_several(classes):
+def _check_several(classes: NDArray) -> None:
     if len(classes) < 2:
         raise ValueError(
             "KerasCNNClassifier needs samples of at least 2 classes with weights above 0, got 1 "
@@ -356,38 +367,38 @@ class KerasCNNClassifier(
 
     def __init__(
         self,
-        architecture="three_conv",
+        architecture: str | Callable[..., keras.Model] = "three_conv",
         *,
-        filters=None,
-        blocks_per_stage=None,
-        kernel_size=None,
-        dense_units=None,
-        dropout=None,
-        batch_normalization=None,
-        epochs=20,
-        batch_size=128,
-        optimizer="adam",
-        learning_rate=None,
-        learning_rate_schedule="constant",
-        warmup_fraction=0.1,
-        weight_decay=None,
-        ema_momentum=None,
-        loss="sparse_categorical_crossentropy",
-        label_smoothing=0.0,
-        augmenter=None,
-        horizontal_flip=False,
-        tta_shifts=0,
-        precision="auto",
-        class_weight=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=5,
-        callbacks=None,
-        warm_start=False,
-        checkpoint_dir=None,
-        verbose=0,
-        random_state=None,
-    ):
+        filters: Sequence[int] | None = None,
+        blocks_per_stage: int | None = None,
+        kernel_size: int | None = None,
+        dense_units: int | None = None,
+        dropout: float | Sequence[float] | None = None,
+        batch_normalization: bool | None = None,
+        epochs: int | tuple[int, int] = 20,
+        batch_size: int | Literal["auto"] = 128,
+        optimizer: str | keras.optimizers.Optimizer = "adam",
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule | None = None,
+        learning_rate_schedule: Literal["constant", "cosine"] = "constant",
+        warmup_fraction: float = 0.1,
+        weight_decay: float | None = None,
+        ema_momentum: float | None = None,
+        loss: str | keras.losses.Loss | Callable[..., Any] = "sparse_categorical_crossentropy",
+        label_smoothing: float = 0.0,
+        augmenter: Any = None,
+        horizontal_flip: bool = False,
+        tta_shifts: int = 0,
+        precision: Literal["auto", "float32", "float64", "mixed_bfloat16"] = "auto",
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: float = 5,
+        callbacks: Sequence[Any] | None = None,
+        warm_start: bool = False,
+        checkpoint_dir: str | PathLike[str] | None = None,
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.architecture = architecture
         self.filters = filters
         self.blocks_per_stage = blocks_per_stage
@@ -422,7 +433,16 @@ class KerasCNNClassifier(
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     @held_back()
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -487,7 +507,13 @@ class KerasCNNClassifier(
 
     @fit_context(prefer_skip_nested_validation=True)
     @held_back()
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Train for one epoch, continuing from the current state.
 
         The architecture, the loss, the optimizer and its learning rate are those of the first
@@ -538,7 +564,7 @@ class KerasCNNClassifier(
             self._train(settings, training, None, first_pass)
         return self
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> NDArray:
         """Predict class probabilities.
 
         Parameters
@@ -561,7 +587,7 @@ class KerasCNNClassifier(
         check_is_fitted(self)
         return self._predict(X, lambda model: model, self.n_classes_)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: ArrayLike) -> NDArray:
         """Predict the logarithms of class probabilities.
 
         Parameters
@@ -577,7 +603,7 @@ class KerasCNNClassifier(
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray:
         """Return embeddings: the input of the final dense layer.
 
         Images that look similar to the network have embeddings close to each other, so that
@@ -614,7 +640,7 @@ class KerasCNNClassifier(
         check_is_fitted(self)
         return self._predict(X, embedding_of, self._n_features_out)
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray:
         """Predict class labels.
 
         Parameters
@@ -631,18 +657,18 @@ class KerasCNNClassifier(
         return self.classes_[probabilities.argmax(axis=1)]
 
     @property
-    def model_(self):
+    def model_(self) -> keras.Model:
         """The trained ``keras.Model``, which is not shared with other classifiers."""
         return self.keras_classifier_.model_
 
     @property
-    def keras_classifier_(self):
+    def keras_classifier_(self) -> KerasClassifier:
         """The ``scikeras.wrappers.KerasClassifier`` that holds the network."""
         if not hasattr(self, "_network"):
             raise AttributeError(f"This {type(self).__name__} has no network yet: call fit first.")
         return self._network.detach()
 
-    def save_model(self, path):
+    def save_model(self, path: str | bytes | PathLike) -> None:
         """Save the network to a file that keras can load without skfashion.
 
         The saved model takes images with pixels scaled as in training and returns the same
@@ -668,7 +694,7 @@ class KerasCNNClassifier(
         is_average = bool(self._effective_flip() or self._effective_shifts())
         save_model(self._plain_model(self._dtype), path, is_average=is_average)
 
-    def _plain_model(self, precision):
+    def _plain_model(self, precision: str) -> keras.Model:
         self._check_views()
         return plain_model(
             *self._network.model_and_weights(),
@@ -677,7 +703,9 @@ class KerasCNNClassifier(
             precision=precision,
         )
 
-    def _export_onnx(self, path, steps):
+    def _export_onnx(
+        self, path: str | PathLike[str], steps: Sequence[Callable[[Any], Any]]
+    ) -> None:
         check_is_fitted(self)
         export_onnx(
             path,
@@ -687,27 +715,29 @@ class KerasCNNClassifier(
             classes=self.classes_,
         )
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
         return {**state, **{name: pack_parameters(state[name]) for name in _KERAS_PARAMETERS}}
 
-    def __sklearn_clone__(self):
+    def __sklearn_clone__(self) -> Self:
         # Copying a keras layer draws from Python's global generator, so keras objects are cloned
         # as serialized parameters. Callbacks are shared, because each fit copies them.
         apart = {name: pack_parameters(vars(self)[name]) for name in _KERAS_PARAMETERS}
-        rest = object.__new__(type(self))
+        rest: Any = object.__new__(type(self))
         vars(rest).update(vars(self), callbacks=None, **dict.fromkeys(apart))
         cloned = super(KerasCNNClassifier, rest).__sklearn_clone__()
         vars(cloned).update(clone(apart, safe=False), callbacks=self.callbacks)
         return cloned
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         """Number of output features, from which scikit-learn makes their names."""
         with self._network.predicting() as model:
             return embedding_of(model).output_shape[-1]
 
-    def _predict(self, X, part_of, n_outputs):
+    def _predict(
+        self, X: ArrayLike, part_of: Callable[[keras.Model], keras.Model], n_outputs: int
+    ) -> NDArray:
         """Return outputs of a part of the network, with test-time augmentation."""
         self._check_views()
         rows, _ = validate_images(self, X, reset=False)
@@ -730,11 +760,11 @@ class KerasCNNClassifier(
         return outputs
 
     @property
-    def _dtype(self):
+    def _dtype(self) -> Literal["float32", "float64"]:
         """Dtype of images and probabilities."""
         return "float64" if self.precision_ == "float64" else "float32"
 
-    def _validate_training(self, X, y, first_pass):
+    def _validate_training(self, X: ArrayLike, y: Any, first_pass: bool) -> tuple[NDArray, NDArray]:
         """Return rows of pixels and labels; set attributes learned from them in the first pass."""
         check_not_one_hot(y)
         (rows, y), image_shape = validate_images(self, X, y=y, reset=first_pass)
@@ -745,13 +775,14 @@ class KerasCNNClassifier(
             self._from_rows = image_shape is None
             self.precision_ = choose_precision(self.precision, rows.dtype)
             self._seed = check_random_state(self.random_state).randint(_MAX_SEED)
-            self.history_, self.n_iter_, self.n_steps_ = {}, 0, 0
+            self.history_: dict[str, list[float]] = {}
+            self.n_iter_ = self.n_steps_ = 0
         check_largest(rows, self._dtype)
         self._check_views()
         answer()
         return rows, y
 
-    def _set_classes(self, classes, first_pass):
+    def _set_classes(self, classes: NDArray, first_pass: bool) -> None:
         if first_pass:
             _check_several(classes)
             self.classes_ = classes
@@ -762,7 +793,13 @@ class KerasCNNClassifier(
                 f"{classes.tolist()}."
             )
 
-    def _split(self, samples, X_val, y_val, sample_weight_val):
+    def _split(
+        self,
+        samples: Samples,
+        X_val: ArrayLike | None,
+        y_val: ArrayLike | None,
+        sample_weight_val: ArrayLike | None,
+    ) -> tuple[Samples, Samples | None]:
         """Return training samples, and validation samples or None."""
         training = samples.apply_class_weight(self.class_weight, self.classes_)
         _check_several(self.classes_[np.unique(samples.codes[training.indices])])
@@ -774,7 +811,15 @@ class KerasCNNClassifier(
         # Class weights are for training only.
         return training, replace(validation, weights=samples.weights)
 
-    def _train(self, settings, training, validation, first_pass, context=None, callback_data=None):
+    def _train(
+        self,
+        settings: TrainingSettings,
+        training: Samples,
+        validation: Samples | None,
+        first_pass: bool,
+        context: Any = None,
+        callback_data: Any = None,
+    ) -> None:
         """Train the network, a new one in the first pass, and set the learned attributes."""
         check_process()
         # Imported here, as they load keras.
@@ -782,7 +827,7 @@ class KerasCNNClassifier(
         from .training._trainer import Trainer
 
         trainer = Trainer(settings, None if first_pass else self._network)
-        self._network = trainer.network
+        self._network: TrainedNetwork = trainer.network
         self.precision_ = trainer.network.precision
         tasks = None
         if context is not None:
@@ -792,11 +837,11 @@ class KerasCNNClassifier(
             self.history_[name] = self.history_.get(name, []) + values
         self.n_iter_ = len(self.history_.get("loss", []))
         self.n_steps_ += result.n_steps
-        vars(self).pop("best_epoch_", None)
+        self.__dict__.pop("best_epoch_", None)
         if result.best_epoch is not None:
             self.best_epoch_ = result.best_epoch
 
-    def _check_views(self):
+    def _check_views(self) -> None:
         # Also before predictions, because these two may be set on a fitted classifier.
         names = ("horizontal_flip", "tta_shifts")
         validate_parameter_constraints(
@@ -811,16 +856,21 @@ class KerasCNNClassifier(
                 f"got {self.tta_shifts}."
             )
 
-    def _views(self, images, pad=np.pad):
+    def _views(self, images: Any, pad: Callable[..., Any] = np.pad) -> Iterator[Any]:
         return tta_views(images, self._effective_flip(), self._effective_shifts(), pad)
 
-    def _effective_flip(self):
+    def _effective_flip(self) -> bool:
         return self.horizontal_flip and self.image_shape_[0] > 1
 
-    def _effective_shifts(self):
+    def _effective_shifts(self) -> int:
         return self.tta_shifts if min(self.image_shape_[:2]) > 1 else 0
 
-    def _encode_validation(self, X_val, y_val, sample_weight_val):
+    def _encode_validation(
+        self,
+        X_val: ArrayLike | None,
+        y_val: ArrayLike | None,
+        sample_weight_val: ArrayLike | None,
+    ) -> Samples:
         if X_val is None or y_val is None:
             missing = "X_val" if X_val is None else "y_val"
             raise ValueError(f"A validation set needs both X_val and y_val; {missing} is missing.")
@@ -837,7 +887,7 @@ class KerasCNNClassifier(
         except ValueError as error:
             raise ValueError(f"The validation set (X_val, y_val) is invalid: {error}") from error
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]

@@ -1,4 +1,6 @@
-"""Settings of KerasCNNClassifier that need no further choice, found on held-out training images."""
+"""Presets: hyperparameters of KerasCNNClassifier, tuned on held-out training images."""
+
+from typing import Any
 
 from skfashion.preprocessing import RandomErasing
 
@@ -14,11 +16,11 @@ _SHARED = {
     "label_smoothing": 0.1,
     "horizontal_flip": True,
 }
-# Few images need more epochs, hence the least number of steps: enough that a few thousand
-# photographs are learned.
-# Longer training needs more of both: the probability of erasing, and how far images are moved, as
-# a part of their size; 1.5 of 28 pixels are a move by -1, 0 or 1, alike.
-PRESETS = {
+# Each preset has a minimum number of steps, because small data sets need more epochs. It is enough
+# to learn a few thousand photographs.
+# Longer training needs a higher probability of erasing and larger translations. These are fractions
+# of the size of the images: 1.5 of 28 pixels are shifts by -1, 0 or 1 with equal probability.
+PRESETS: dict[str, dict[str, Any]] = {
     "fast": {**_SHARED, "epochs": (4, 800), "erasing": None, "translation": None},
     "balanced": {
         **_SHARED,
@@ -40,37 +42,37 @@ PRESETS = {
 }
 
 
-def erasing_of_scaled(p):
-    """Return random erasing, with probability `p`, of images whose pixels are from 0 to 1."""
+def erasing_of_scaled(p: float) -> RandomErasing:
+    """Return random erasing with probability `p`, for pixels in [0, 1]."""
     return RandomErasing(p, fill_range=(0, 1))
 
 
-def preset_settings(preset, random_erasing=None):
+def preset_settings(preset: str, random_erasing: float | None = None) -> dict[str, Any]:
     """Return the parameters of a preset.
 
     Parameters
     ----------
     preset : {"fast", "balanced", "best"}
-        Its name.
+        Name of the preset.
     random_erasing : float or None, default=None
-        Instead of the probability that the preset has.
+        Probability of random erasing. None is that of the preset.
 
     Returns
     -------
     dict
-        Of KerasCNNClassifier, the augmenter made anew.
+        Parameters of KerasCNNClassifier, with a new augmenter.
     """
     settings = dict(PRESETS[preset])
     p, translation = settings.pop("erasing"), settings.pop("translation")
     p = p if random_erasing is None else random_erasing
-    steps = [] if p is None else [erasing_of_scaled(p)]
+    steps: list[Any] = [] if p is None else [erasing_of_scaled(p)]
     if translation is not None:
-        with building("float32", seed=0) as keras:  # of no consequence: fits set the seed
-            # The background of clothes is black; whole pixels leave the others as they are.
-            move = keras.layers.RandomTranslation(
+        with building("float32", seed=0) as keras:  # Each fit sets the seed.
+            # The background of clothes is black. Shifts by whole pixels do not blur.
+            shift = keras.layers.RandomTranslation(
                 translation, translation, fill_mode="constant", interpolation="nearest"
             )
-        steps.insert(0, move)
+        steps.insert(0, shift)
     if steps:
         settings["augmenter"] = steps[0] if len(steps) == 1 else steps
     return settings

@@ -124,7 +124,7 @@ class ImageLoader(TransformerMixin, Estimator):
     Distances of up to 1.5 standard deviations of the background are 0 too.
 
     *Box.* A row or column belongs to the object if more than 1/200 of it differs from the
-    background by more than `trim`, and by more than two of its standard deviations; before a
+    background by more than `trim`, and by more than 3.5 of its standard deviations; before a
     background with a pattern, if it also has a tenth of what the fullest one has.
 
     The background must be plain: what else is in the picture is taken for a part of the object. An
@@ -219,6 +219,7 @@ class ImageLoader(TransformerMixin, Estimator):
             Each a path (str or os.PathLike), a binary file, an image of Pillow, or an array of
             shape (height, width) or (height, width, channels), with 1 (gray), 2 (gray, alpha), 3
             (RGB) or 4 (RGBA) channels: uint8 from 0 to 255, floating-point or bool from 0 to 1.
+            Floating-point files and images (mode "F" of Pillow) go from 0 to 1 too.
             They may be of different kinds and sizes. Files are read from where they stand, left
             open, and put back there if they can be.
 

@@ -243,6 +243,10 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
     def augment(self, X):
         """Erase, whether fitted or not; nothing is learned.
 
+        Training calls this for each batch, so it does not compare `fill_range` with the pixels:
+        :meth:`fit` does, and :meth:`KerasCNNClassifier.fit
+        <skfashion.neural_network.KerasCNNClassifier.fit>`.
+
         Parameters
         ----------
         X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)

@@ -1,1 +1,1 @@
-"""What runs a trained network: keras, compiled models and their arrays, pickles and exports."""
+"""Running networks: access to keras, compiled models, serialization and export."""

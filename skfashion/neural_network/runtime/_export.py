@@ -1,18 +1,26 @@
-"""Networks for others than skfashion."""
+"""Export of networks to files that can be used without skfashion."""
+
+from __future__ import annotations
 
 import json
 import os
 import warnings
+from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skfashion._files import replacing
 
 from ._keras import building
 from ._models import assign
 from ._serialization import deserialize
+
+if TYPE_CHECKING:
+    import keras
 
 _ENDINGS = (".keras", ".h5", ".hdf5")
 _NORMALIZATION = {
@@ -22,30 +30,38 @@ _NORMALIZATION = {
 }
 
 
-def plain_model(description, weights, *, image_shape, views, precision):
-    """Return what predicts as a classifier does, as a model of keras' own layers.
+def plain_model(
+    serialized: str,
+    weights: list[NDArray],
+    *,
+    image_shape: tuple[int, int, int],
+    views: Callable[[Any], Iterable[Any]],
+    precision: str,
+) -> keras.Model:
+    """Return a model without layers of skfashion that predicts as the classifier does.
 
     Parameters
     ----------
-    description : str
-        Of the network, as `serialize` has it.
+    serialized : str
+        The network, as returned by `serialize`.
     weights : list of ndarray
-        Of all of its variables.
+        Values of all variables of the network.
     image_shape : tuple of int
         ``(height, width, channels)``.
     views : callable
-        From a tensor of images to the tensors that predictions are averaged over.
+        Function that maps a tensor of images to the tensors whose predictions are averaged.
     precision : {"float32", "float64"}
-        Of the arithmetic.
+        Floating-point precision of the model.
 
     Returns
     -------
     keras.Model
-        Not compiled. The network itself where there is one view only.
+        The model, not compiled: the network itself, or the average of its predictions if there
+        are several views.
     """
-    described = _plain(json.loads(description), precision)
-    with building(precision, seed=0) as keras:  # of no consequence: weights are put in
-        network = deserialize(json.dumps(described), "model", weights)
+    plain = _plain(json.loads(serialized), precision)
+    with building(precision, seed=0) as keras:  # The initial weights are overwritten.
+        network = deserialize(json.dumps(plain), "model", weights)
         assign(network, weights)
         images = keras.Input(image_shape)
         predicted = [network(view) for view in views(images)]
@@ -54,57 +70,66 @@ def plain_model(description, weights, *, image_shape, views, precision):
         return keras.Model(images, keras.layers.Average()(predicted))
 
 
-def save_model(model, path, *, is_average):
-    """Write a model to a file, in the format by which it ends.
+def save_model(model: keras.Model, path: str | bytes | os.PathLike, *, is_average: bool) -> None:
+    """Save a model to a file, in the format given by the ending of its name.
 
-    Only ``.keras`` takes one that averages over views, whose operations HDF5 does not know.
+    A model that averages over views (`is_average`) needs ``.keras``, because HDF5 does not
+    support the operations that make the views.
     """
     path = Path(os.fsdecode(path))
     if path.suffix not in _ENDINGS:
         raise ValueError(
-            f"path must end in one of {', '.join(_ENDINGS)}, which tells keras the format; got "
+            f"path must end in one of {', '.join(_ENDINGS)}, which selects the format; got "
             f"{str(path)!r}."
         )
     if is_average and path.suffix != ".keras":
         raise ValueError(
-            f"HDF5 cannot hold test-time augmentation, got {str(path)!r}. Choose a path that ends "
-            "in .keras, or set horizontal_flip=False and tta_shifts=0, which also changes the "
+            f"HDF5 files cannot contain test-time augmentation, got {str(path)!r}. Use a path that "
+            "ends in .keras, or set horizontal_flip=False and tta_shifts=0, which also changes the "
             "predictions of the classifier."
         )
     with replacing(path) as unfinished, warnings.catch_warnings():
-        # keras' own way of reading its variables is deprecated by NumPy.
+        # NumPy deprecates the way in which keras reads its variables.
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
         model.save(unfinished)
 
 
-def _plain(described, precision):
-    if isinstance(described, list):
-        return [_plain(part, precision) for part in described]
-    if not isinstance(described, dict):
-        return described
-    described = {name: _plain(part, precision) for name, part in described.items()}
-    if described.get("registered_name") == "skfashion>BatchNormalization":
-        described.update(_NORMALIZATION)
-    if described.get("class_name") == "DTypePolicy":
-        described["config"] = {"name": precision}
-    return described
+def _plain(config: Any, precision: str) -> Any:
+    """Replace the layers of skfashion, and all precisions, in the config of a network."""
+    if isinstance(config, list):
+        return [_plain(part, precision) for part in config]
+    if not isinstance(config, dict):
+        return config
+    config = {name: _plain(part, precision) for name, part in config.items()}
+    if config.get("registered_name") == "skfashion>BatchNormalization":
+        config.update(_NORMALIZATION)
+    if config.get("class_name") == "DTypePolicy":
+        config["config"] = {"name": precision}
+    return config
 
 
-def export_onnx(path, model, steps, *, image_shape, classes):
-    """Write a model, and what comes before it, as ONNX.
+def export_onnx(
+    path: str | os.PathLike[str],
+    model: keras.Model,
+    steps: Sequence[Callable[[Any], Any]],
+    *,
+    image_shape: tuple[int, int, int],
+    classes: NDArray,
+) -> None:
+    """Save preprocessing steps and a model as an ONNX file.
 
     Parameters
     ----------
     path : str or os.PathLike
-        Of the file.
+        Path of the file.
     model : keras.Model
-        From images to probabilities, in float32.
+        Model from images to probabilities, in float32.
     steps : list of callable
-        From tensors of pixels to tensors of pixels.
+        Functions from tensors of pixels to tensors of pixels, applied before the model.
     image_shape : tuple of int
         ``(height, width, channels)``.
     classes : ndarray of shape (n_classes,)
-        Labels, to be written along.
+        Class labels, stored in the metadata of the file.
     """
     import onnx
 
@@ -114,24 +139,25 @@ def export_onnx(path, model, steps, *, image_shape, classes):
         for step in steps:
             x = step(x)
         whole = keras.Model(pixels, model(keras.layers.Reshape(image_shape)(x)))
-    whole(np.zeros((1, n_features), dtype=np.float32))  # keras exports what was called only
+    # keras exports only models that have been called.
+    whole(np.zeros((1, n_features), dtype=np.float32))
     with replacing(path) as unfinished, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tf2onnx is of the days of NumPy 1
+        warnings.simplefilter("ignore")  # tf2onnx uses deprecated functions of NumPy.
         whole.export(unfinished, format="onnx", verbose=False)
         exported = onnx.load(unfinished)
-        _name_ends(exported.graph)
+        _name_output_and_batch(exported.graph)
         onnx.helper.set_model_props(exported, {"classes": _as_json(classes)})
         onnx.save(exported, unfinished)
 
 
-def _as_json(classes):
-    if classes.dtype.kind in "mM":  # of nanoseconds, `tolist` makes integers
+def _as_json(classes: NDArray) -> str:
+    if classes.dtype.kind in "mM":  # `tolist` turns nanoseconds into integers.
         classes = classes.astype(str)
     return json.dumps(classes.tolist(), default=str)
 
 
-def _name_ends(graph):
-    """Name the output, and the number of images, for people to find them."""
+def _name_output_and_batch(graph: Any) -> None:
+    """Name the output "probabilities" and the batch axis "n"."""
     (output,) = graph.output
     for node in graph.node:
         node.output[:] = ["probabilities" if n == output.name else n for n in node.output]

@@ -1,75 +1,87 @@
-"""Ctrl-C while TensorFlow is at work: when it is answered, and whose code waits for what comes."""
+"""Delayed handling of Ctrl-C, which TensorFlow and keras do not survive everywhere."""
 
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 from skfashion._callers import callers, is_of
 
-# Packages whose functions call `fit`, or a function that does, for results that they compare, put
-# together or store.
-_OF_MANY_FITS = {"dask", "joblib", "optuna", "sklearn"}
-# Modules of scikit-learn that hand a call of the user's on. (What fits several estimators, such as
-# the FeatureUnion among them, does so by joblib.)
-_HANDING_ON = {"sklearn.base", "sklearn.callback", "sklearn.pipeline", "sklearn.utils"}
+# Packages that call `fit`, directly or not, for results that they compare, combine or store.
+_CALLERS_OF_MANY_FITS = {"dask", "joblib", "optuna", "sklearn"}
+# Modules of scikit-learn that pass on a single call of `fit`. Those that fit several estimators,
+# such as FeatureUnion in sklearn.pipeline, use joblib for it.
+_CALLERS_OF_ONE_FIT = {"sklearn.base", "sklearn.callback", "sklearn.pipeline", "sklearn.utils"}
 
 
-def is_one_of_many():
-    """Tell whether the fit that is under way is one of a search, an ensemble or the like.
+def is_one_of_many() -> bool:
+    """Return whether the current fit is one of many, for example of a search or an ensemble.
 
-    It is where any function of scikit-learn's, joblib's, dask's or Optuna's is waiting for it,
-    but for a pipeline's: what is half trained would enter their results without a trace.
+    It is if a function of scikit-learn, joblib, dask or Optuna has called it, except a pipeline.
+    A half-trained network would enter their results unnoticed.
     """
     return any(
-        is_of(module, _OF_MANY_FITS) and not is_of(module, _HANDING_ON) for module in callers()
+        is_of(module, _CALLERS_OF_MANY_FITS) and not is_of(module, _CALLERS_OF_ONE_FIT)
+        for module in callers()
     )
 
 
-class _Held:
-    """Takes the place of what answers Ctrl-C, and keeps two of them for later.
+class DelayedInterrupts:
+    """Signal handler that delays Ctrl-C until `answer` is called.
+
+    A third Ctrl-C before that is answered at once, for users who do not want to wait and for code
+    that hangs.
+
+    Parameters
+    ----------
+    handler : callable
+        The handler to call in the end.
 
     Attributes
     ----------
     has_cut_in : bool
-        Whether a third one was answered at once, wherever that was.
+        Whether a Ctrl-C was answered at once, wherever the code was.
     """
 
-    def __init__(self, handler):
+    def __init__(self, handler: Any) -> None:
         self.handler = handler
         self.has_cut_in = False
         self._n_pressed = 0
 
-    def __call__(self, number, frame):
+    def __call__(self, number: int, frame: FrameType | None) -> None:
         self._n_pressed += 1
-        if self._n_pressed > 2:  # somebody who cannot wait, or code of the user's that hangs
+        if self._n_pressed > 2:
             self._n_pressed, self.has_cut_in = 0, True
             self.handler(number, frame)
 
-    def answer(self):
+    def answer(self) -> None:
         if self._n_pressed:
             self._n_pressed = 0
             self.handler(signal.SIGINT, sys._getframe(1))
 
 
 @contextmanager
-def held_back():
-    """Hold Ctrl-C back to the end of the block, or to where it calls `answer`.
+def held_back() -> Iterator[DelayedInterrupts]:
+    """Delay Ctrl-C to the end of the block, or to a call of `answer` in it.
 
-    An exception in the midst of TensorFlow or keras leaves stacks of graphs and scopes, half traced
-    functions and half imported modules, with which nothing can be trained in the process any more;
-    or it is lost, or turned into another. The third Ctrl-C is answered at once nevertheless.
+    A KeyboardInterrupt within TensorFlow or keras leaves behind stacks of graphs and scopes,
+    half-traced functions and half-imported modules, with which the process cannot train networks
+    any more. It may also be lost, or replaced by another exception. The third Ctrl-C is
+    nevertheless answered at once.
 
     Yields
     ------
-    _Held
-        Tells whether there was such a third one.
+    DelayedInterrupts
+        The handler, which knows whether there was a third Ctrl-C.
     """
     handler = signal.getsignal(signal.SIGINT)
-    if _is_main_thread() and isinstance(handler, _Held):
+    if _is_main_thread() and isinstance(handler, DelayedInterrupts):
         yield handler
         return
-    held = _Held(handler)
+    held = DelayedInterrupts(handler)
     if not _is_main_thread() or not callable(handler):
         yield held
         return
@@ -77,17 +89,19 @@ def held_back():
     try:
         yield held
     finally:
-        if signal.getsignal(signal.SIGINT) is held:  # no other, of a callback of the user's, say
+        # Another handler may have been set since, for example by a callback of the user.
+        if signal.getsignal(signal.SIGINT) is held:
             signal.signal(signal.SIGINT, handler)
         held.answer()
 
 
-def answer():
-    """Answer a Ctrl-C that is held back: TensorFlow is not at work here."""
+def answer() -> None:
+    """Answer a delayed Ctrl-C. Call this where TensorFlow and keras are not running."""
     held = signal.getsignal(signal.SIGINT)
-    if _is_main_thread() and isinstance(held, _Held):
+    if _is_main_thread() and isinstance(held, DelayedInterrupts):
         held.answer()
 
 
-def _is_main_thread():  # the only one that signals go to
+def _is_main_thread() -> bool:
+    """Return whether this is the main thread, the only one that receives signals."""
     return threading.current_thread() is threading.main_thread()

@@ -1,4 +1,4 @@
-"""The one door to keras: loaded quietly, its settings put back after use, its private parts."""
+"""Access to keras: quiet loading, temporary global settings, and private attributes."""
 
 import logging
 import os
@@ -7,34 +7,37 @@ import re
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
 
 from ._interrupts import held_back
 
-# What TensorFlow's libraries write while they load: absl's own lines, whatever their severity
-# ("E0000 ... cuInit" tells of no more than a machine without a GPU), and the continuation of one.
+# Lines that TensorFlow's libraries write while they load: those of absl of any severity ("E0000 ...
+# cuInit" only means that there is no GPU), and the continuation of one of them.
 _START_UP_LINE = re.compile(
     rb"[IWE]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IWE] |WARNING: All log messages before absl"
     rb"|To enable the following instructions"
 )
-_KEPT = ("object_name_uids", "dtype_policy")
-_DATA_FORMAT = "channels_last"  # of all images here
+_GLOBAL_ATTRIBUTES = ("object_name_uids", "dtype_policy")
+_DATA_FORMAT = "channels_last"
 _EPSILON = 1e-7
 _lock = threading.RLock()
 _process = {"has_loaded": False, "is_fork": False}
-_running = {"count": 0, "epsilon": None}
+_running: dict[str, Any] = {"count": 0, "epsilon": None}
 
 
-def _note_fork():
-    """Note, in a process just forked, whether TensorFlow is at work in the one that it is of.
+def _note_fork() -> None:
+    """Note, in a forked process, whether TensorFlow was in use in its parent process.
 
-    Its threads begin with its first operation, where others load it too. (There is no public way to
-    ask whether that was.)
+    If other code than skfashion has loaded TensorFlow, this is the case after its first operation,
+    which starts its threads. TensorFlow has no public function for this.
     """
     eager = sys.modules.get("tensorflow.python.eager.context")
     context = None if eager is None else eager.context_safe()
-    at_work = context is not None and getattr(context, "_initialized", True)
-    _process["is_fork"] = _process["is_fork"] or _process["has_loaded"] or at_work
+    in_use = context is not None and getattr(context, "_initialized", True)
+    _process["is_fork"] = _process["is_fork"] or _process["has_loaded"] or in_use
 
 
 if hasattr(os, "register_at_fork"):
@@ -42,15 +45,15 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextmanager
-def _start_up_lines_dropped():
-    """Hold back what the block writes to the file descriptor of standard error.
+def _start_up_lines_dropped() -> Iterator[None]:
+    """Suppress TensorFlow's messages on standard error within the block.
 
-    TensorFlow writes there before its log level can be set, from C++, so that no Python stream
-    catches it. Lines that are not TensorFlow's are written after the block.
+    TensorFlow writes them from C++, before its log level can be set, so that only a redirection of
+    the file descriptor catches them. All other lines are written after the block.
     """
     try:
         stderr = os.dup(2)
-    except OSError:  # no standard error at all, as under pythonw
+    except OSError:  # pythonw has no standard error.
         yield
         return
     with tempfile.TemporaryFile() as written:
@@ -66,99 +69,107 @@ def _start_up_lines_dropped():
                 os.write(2, b"".join(kept))
 
 
-def _take_share_of_cores(tf):
-    """Have TensorFlow use as many threads as joblib or dask allow each of their workers."""
+def _limit_threads(tf: ModuleType) -> None:
+    """Limit TensorFlow to the number of threads that joblib or dask allow each worker."""
     share = os.environ.get("OMP_NUM_THREADS", "")
     if share.isdecimal() and int(share) and "TF_NUM_INTRAOP_THREADS" not in os.environ:
         tf.config.threading.set_intra_op_parallelism_threads(int(share))
         tf.config.threading.set_inter_op_parallelism_threads(int(share))
 
 
-def load_keras():
-    """Import keras, without TensorFlow's start-up messages, and return it.
+def load_keras() -> ModuleType:
+    """Import keras without TensorFlow's start-up messages, and return it.
+
+    Returns
+    -------
+    module
 
     Raises
     ------
     ImportError
-        If that fails, as it does for good once it was interrupted.
+        If it cannot be imported. After an interrupted import, it cannot in the same process.
     """
     with held_back(), _lock:
         _process["has_loaded"] = True
         if "keras" not in sys.modules:
-            # Start-up over, errors are still shown; a level set by the user stays.
+            # This level still shows errors after start-up. A level set by the user is kept.
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
             try:
                 with _start_up_lines_dropped():
                     _import_keras()
             except ModuleNotFoundError:
                 raise
-            except Exception as error:  # of any kind, as half of TensorFlow may be there
+            except Exception as error:  # A half-loaded TensorFlow raises many types of errors.
                 raise ImportError(
                     f"keras and TensorFlow cannot be loaded ({type(error).__name__}: {error}). If "
-                    "loading them was interrupted before (Ctrl-C), restart Python: what is half "
-                    "loaded stays so in a process."
+                    "loading them was interrupted before (Ctrl-C), restart Python: a process "
+                    "cannot recover from modules that are half loaded."
                 ) from error
     import keras
 
     return keras
 
 
-def _import_keras():
+def _import_keras() -> None:
     import keras
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        _take_share_of_cores(tf)
-        tf.config.list_physical_devices()  # its first call tells of missing GPUs
+        _limit_threads(tf)
+        # The first call writes messages about missing GPUs.
+        tf.config.list_physical_devices()
 
 
-def check_process():
-    """Raise an error where TensorFlow cannot run networks.
+def check_process() -> None:
+    """Raise a RuntimeError if TensorFlow cannot run networks in this process or scope.
 
-    That is, where keras has another backend, where it would wait for threads that only another
-    process has, where its eager execution is off, and where variables are to be spread over
-    devices.
+    This is so in a forked process, whose parent has TensorFlow's threads, with another backend of
+    keras, without eager execution, and in the scope of a strategy for several devices.
     """
     if _process["is_fork"]:
         raise RuntimeError(
             "This process was forked from one that had loaded TensorFlow, which does not work in "
-            "both. Start processes by 'spawn' or 'forkserver' "
+            "forked processes. Start processes with 'spawn' or 'forkserver' "
             "(multiprocessing.get_context('spawn')), or use joblib's default backend, 'loky'."
         )
     keras = load_keras()
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(
-            "Networks need keras' backend tensorflow, but keras was loaded with "
-            f"{keras.backend.backend()}. Set the environment variable KERAS_BACKEND=tensorflow "
-            "before Python starts, or leave it out."
+            "Networks need the tensorflow backend of keras, but keras was loaded with "
+            f"{keras.backend.backend()}. Set the environment variable KERAS_BACKEND=tensorflow, or "
+            "unset it, before Python starts."
         )
     import tensorflow as tf
 
     if not tf.executing_eagerly():
         raise RuntimeError(
-            "TensorFlow's eager execution is off here, by tf.compat.v1.disable_eager_execution() "
-            "or within a tf.Graph, but keras needs it. Call skfashion outside of graphs, in a "
-            "process that leaves eager execution on; restart Python if TensorFlow was interrupted."
+            "TensorFlow's eager execution is off, because of "
+            "tf.compat.v1.disable_eager_execution() or a surrounding tf.Graph, but keras needs it. "
+            "Call skfashion outside of graphs, in a process with eager execution. If TensorFlow "
+            "was interrupted before, restart Python."
         )
     strategy = tf.distribute.get_strategy()
     if tf.distribute.has_strategy() and not isinstance(strategy, tf.distribute.OneDeviceStrategy):
         raise RuntimeError(
-            "Networks train and predict on one device, but this is within the scope of a "
+            "Networks train and predict on one device, but this call is in the scope of a "
             f"{type(strategy).__name__}. Call skfashion outside of strategy.scope()."
         )
 
 
 @contextmanager
-def running():
-    """Run networks in the block, whatever keras' epsilon is, and without needless advice.
+def running() -> Iterator[None]:
+    """Run networks in the block with the default epsilon of keras.
 
-    keras reads its epsilon, at which losses clip probabilities, when a network is first run.
-    Several threads may run networks at once: the last one to end puts the user's epsilon back.
-    TensorFlow's advice against tracing often is dropped: each new network is traced, as it must.
+    keras reads its epsilon, at which losses clip probabilities, when a network first runs. Several
+    threads may run networks at once. The last one to finish restores the user's epsilon.
+
+    TensorFlow's warning about frequent retracing is suppressed, because each new network must be
+    traced.
     """
 
-    def keep(record):  # a function of its own for each use, as threads may use it at once
+    # A new function for each call, so that threads do not remove each other's filter.
+    def keep(record):
         return "triggered tf.function retracing" not in record.getMessage()
 
     keras = load_keras()
@@ -180,34 +191,39 @@ def running():
 
 
 @contextmanager
-def building(precision, seed):
-    """Let keras build a network in `precision` and from `seed`, then put its settings back.
+def building(precision: str, seed: int) -> Iterator[ModuleType]:
+    """Set the global settings of keras for building a network, and restore them after the block.
 
-    The type of a network and the order of the axes of images come from global settings; keras has
-    no other way to tell them. So they are changed here, for as long as a network is built, by one
-    thread at a time. The layers' names are numbered from the beginning, as in a new process:
-    TensorFlow keeps something for each new name of a variable, for good.
+    keras takes the precision of a network and the order of the axes of images only from global
+    settings. One thread at a time may change them. Layer names are numbered from the start, as in
+    a new process, because TensorFlow never frees what it stores for each new name of a variable.
 
     Parameters
     ----------
     precision : {"float32", "float64", "mixed_bfloat16"}
-        Of the arithmetic; weights are in float64 in the second case, else in float32.
+        Precision of the computations. Weights are float64 for "float64", else float32.
     seed : int
-        Seed, in [0, 2**32).
+        Seed of layers and initializers, in [0, 2**32).
+
+    Yields
+    ------
+    module
+        The loaded keras.
     """
     check_process()
     keras = load_keras()
-    from keras.src.backend.common import global_state  # have no public names
+    # These two modules have no public names.
+    from keras.src.backend.common import global_state
     from keras.src.random import seed_generator
 
     with held_back(), _lock, running():
-        # As they are kept: the policy is none of its own until it is first asked for.
-        kept = {name: global_state.get_global_attribute(name) for name in _KEPT}
+        # Read as stored: keras.config.dtype_policy() would set a policy that is not set yet.
+        kept = {name: global_state.get_global_attribute(name) for name in _GLOBAL_ATTRIBUTES}
         floatx = keras.config.floatx()
         data_format = keras.config.image_data_format()
         generator = seed_generator.python_random
         try:
-            # Which keras draws the seeds of layers and initializers from.
+            # keras draws the seeds of layers and initializers from this generator.
             seed_generator.python_random = random.Random(seed)
             global_state.set_global_attribute("object_name_uids", None)
             keras.config.set_floatx("float64" if precision == "float64" else "float32")
@@ -222,22 +238,22 @@ def building(precision, seed):
             seed_generator.python_random = generator
 
 
-def all_layers(layer):
-    """Return a layer, or a model, and all layers within it."""
+def all_layers(layer: Any) -> list[Any]:
+    """Return a layer or model and all layers within it."""
     return list(layer._flatten_layers())
 
 
-def origin(tensor):
-    """Return the layer that a symbolic tensor comes from, and the tensors that it was called on."""
+def origin(tensor: Any) -> tuple[Any, Sequence[Any]]:
+    """Return the layer that has produced a symbolic tensor, and the inputs of its call."""
     layer, node, _ = tensor._keras_history
     return layer, layer._inbound_nodes[node].input_tensors
 
 
-def schedule_of(optimizer):
-    """Return the learning rate as an optimizer has it, a schedule where it is one."""
+def schedule_of(optimizer: Any) -> Any:
+    """Return the learning rate of an optimizer, or its schedule if it has one."""
     return optimizer._learning_rate
 
 
-def forget_validation_images(model):
-    """Have a model let go of the images that it was last evaluated on, threads and all."""
+def forget_validation_images(model: Any) -> None:
+    """Free the images on which a model was last evaluated, and the threads that read them."""
     vars(model).pop("_eval_epoch_iterator", None)

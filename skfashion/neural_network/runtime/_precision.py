@@ -1,16 +1,19 @@
-"""The arithmetic of a network: single, double, or bfloat16 with weights in single precision."""
+"""Floating-point precision of networks."""
 
 from functools import cache
 from pathlib import Path
 
+from numpy.typing import DTypeLike
+
 PRECISIONS = ("float32", "float64", "mixed_bfloat16")
-# What Linux calls the instructions: AVX-512 (AMD since Zen 4, Intel since Cooper Lake), AMX, Arm's.
+# Names of bfloat16 instructions in Linux: AVX-512 (AMD since Zen 4, Intel since Cooper Lake), AMX
+# and those of Arm.
 _INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 @cache
-def has_bfloat16():
-    """Tell whether the processor multiplies bfloat16 itself; False where Linux does not say so."""
+def has_bfloat16() -> bool:
+    """Return whether Linux reports bfloat16 instructions; False on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -19,15 +22,15 @@ def has_bfloat16():
     return not _INSTRUCTIONS.isdisjoint(flags.split())
 
 
-def choose_precision(precision, dtype):
+def choose_precision(precision: str, dtype: DTypeLike) -> str:
     """Return one of `PRECISIONS` for the parameter `precision` and images of `dtype`.
 
     Parameters
     ----------
     precision : str
-        One of `PRECISIONS`, returned as it is, or "auto".
+        One of `PRECISIONS`, which is returned unchanged, or "auto".
     dtype : numpy.dtype
-        float64 images ask for float64; all others for what is fastest.
+        Dtype of the images. "auto" is float64 for float64, else the fastest precision.
 
     Returns
     -------

@@ -1,39 +1,49 @@
-"""The one module that knows scikeras.
+"""The only module that uses scikeras.
 
-A ``scikeras.wrappers.KerasClassifier`` holds the network for those who ask for it. Training and
-prediction go to its keras model directly: scikeras' own ``fit`` takes whole arrays only, reseeds
-the global generators and shares callbacks between fits, and its ``predict_proba`` drops an axis.
+A ``scikeras.wrappers.KerasClassifier`` holds the network for users who ask for it. Training and
+prediction use its keras model directly, because ``fit`` of scikeras takes only whole arrays,
+reseeds the global generators and shares callbacks between fits, and its ``predict_proba`` drops an
+axis.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ._keras import load_keras
 
-load_keras()  # quietly, before scikeras does
+# scikeras would load keras with TensorFlow's messages.
+load_keras()
 
 from scikeras.wrappers import KerasClassifier  # noqa: E402
 
+if TYPE_CHECKING:
+    import keras
 
-class _Codes:
-    """An encoder of labels that are 0, 1, ... already.
 
-    scikeras' own fits pipelines of scikit-learn's for that, which those who watch fits, such as
-    mlflow, take for the user's.
+class _CodeEncoder:
+    """Label encoder for labels that are 0, 1, ... already.
+
+    The encoder of scikeras fits scikit-learn pipelines, which tools that record fits, such as
+    mlflow, mistake for those of the user.
     """
 
-    def __init__(self, n_classes):
+    def __init__(self, n_classes: int) -> None:
         self._n_classes = n_classes
 
-    def fit(self, y):
+    def fit(self, y: NDArray) -> Self:
         return self
 
-    def transform(self, y):
+    def transform(self, y: NDArray) -> NDArray:
         return y
 
-    def inverse_transform(self, y, return_proba=False):
+    def inverse_transform(self, y: NDArray, return_proba: bool = False) -> NDArray:
         return y if return_proba else y.argmax(axis=1)
 
-    def get_metadata(self):
+    def get_metadata(self) -> dict[str, Any]:
         return {
             "classes_": np.arange(self._n_classes),
             "n_classes_": self._n_classes,
@@ -42,34 +52,37 @@ class _Codes:
         }
 
 
-class _Images:
-    """What images pass through before the network: nothing."""
+class _ImageEncoder:
+    """Transformer that leaves images unchanged."""
 
-    def fit(self, X):
+    def fit(self, X: NDArray) -> Self:
         return self
 
-    def transform(self, X):
+    def transform(self, X: NDArray) -> NDArray:
         return X
 
 
 class _Unfitted(KerasClassifier):
-    """A classifier that is initialized for codes and images."""
+    """scikeras classifier with the encoders above, for its initialization."""
 
     @property
-    def target_encoder(self):
-        return _Codes(self._n_codes)
+    def target_encoder(self) -> _CodeEncoder:
+        return _CodeEncoder(self._n_codes)
 
     @property
-    def feature_encoder(self):
-        return _Images()
+    def feature_encoder(self) -> _ImageEncoder:
+        return _ImageEncoder()
 
 
-def wrap_model(model, image_shape, n_classes):
-    """Return a scikeras classifier that holds a compiled network, its classes known as 0, 1, ..."""
+def wrap_model(
+    model: keras.Model, image_shape: tuple[int, int, int], n_classes: int
+) -> KerasClassifier:
+    """Return a scikeras classifier that holds a compiled network; its classes are 0, 1, ..."""
     wrapper = _Unfitted(model=model, verbose=0)
     wrapper._n_codes = n_classes
     images = np.zeros((n_classes, *image_shape), dtype=np.float32)
     wrapper.initialize(images, np.arange(n_classes))
     del wrapper._n_codes
-    wrapper.__class__ = KerasClassifier  # whose own encoders its own `fit` takes, if it is called
+    # If the user calls its `fit`, it must use the encoders of scikeras.
+    wrapper.__class__ = KerasClassifier
     return wrapper

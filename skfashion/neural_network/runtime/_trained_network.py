@@ -1,13 +1,18 @@
-"""The network of a classifier: its arrays, and a description of the model that runs them."""
+"""The network of a classifier: its weights, and the serialized model that they belong to."""
+
+from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ._interrupts import held_back
+from ._interrupts import DelayedInterrupts, held_back
 from ._keras import building, check_process
 from ._model_pool import (
     PooledModel,
@@ -15,13 +20,16 @@ from ._model_pool import (
     has_idle,
     is_our_schedule,
     key_of,
+    retraced_if_interrupted,
     shared_on_error,
     take,
-    traced_anew_if_interrupted,
 )
 from ._models import assign, compile_network, values
 from ._precision import PRECISIONS
 from ._serialization import check_can_be_made, deserialize, serialize
+
+if TYPE_CHECKING:
+    import keras
 
 _STATE = (
     "_image_shape",
@@ -38,28 +46,35 @@ _STATE = (
 class TrainedNetwork:
     """A network and its optimizer, in one of two modes.
 
-    With arrays only: it runs on a compiled model of the pool, which takes its weights and the
-    state of its optimizer for as long as it runs.
+    *Pooled*: it has only arrays. To run, it borrows a compiled model from the pool, which takes its
+    weights and the state of its optimizer.
 
-    Live: it holds a model of its own. It is live from the time on that somebody asked for the
-    model (`detach`) or a callback has changed more of it than weights; and so it is from the
-    beginning where layers, loss or optimizer are the user's, as keras cannot tell then which
-    networks can run on the same model.
+    *Live*: it has its own model. A network becomes live when the user asks for the model
+    (`detach`), or when a callback has changed more of the model than its weights. It is live from
+    the beginning if layers, loss or optimizer are of classes of the user, because their configs
+    may not tell which networks can run on the same model.
 
     Parameters
     ----------
     model : keras.Model
-        New, compiled.
+        A new compiled model.
     image_shape : tuple of int
         ``(height, width, channels)``.
     n_classes : int
         Number of classes.
-    precision : str
-        Of the arithmetic.
+    precision : {"float32", "float64", "mixed_bfloat16"}
+        Floating-point precision of the model.
     """
 
     @held_back()
-    def __init__(self, model, *, image_shape, n_classes, precision):
+    def __init__(
+        self,
+        model: keras.Model,
+        *,
+        image_shape: tuple[int, int, int],
+        n_classes: int,
+        precision: str,
+    ) -> None:
         self._image_shape = image_shape
         self._n_classes = n_classes
         self.precision = precision
@@ -68,8 +83,10 @@ class TrainedNetwork:
         try:
             self._model = serialize(model)
         except (NotImplementedError, TypeError, ValueError):
-            self._model = None  # what is wrong is said when it must be described: to be pickled
-        self._weights = self._state = None
+            # The error is raised when serialization is needed, for example by pickle.
+            self._model = None
+        self._weights: Any = None
+        self._state: Any = None
         self._begin()
         if self._key is None:
             self._hold(model)
@@ -78,29 +95,29 @@ class TrainedNetwork:
         if not has_idle(self._key):
             give_back(self._key, PooledModel(model))
 
-    def _begin(self):
+    def _begin(self) -> None:
         self._lock = threading.Lock()
-        self._live = None  # what holds the model, once there is one
-        self._contents = object()  # another one whenever the weights change
-        self._key = key_of(self._model, self._loss, self._optimizer)  # of models in the pool
+        self._live: Any = None  # The scikeras classifier with the model, in live mode.
+        self._contents = object()  # Identifies the weights; replaced when they change.
+        self._key = key_of(self._model, self._loss, self._optimizer)  # None in live mode.
 
     @property
-    def is_average(self):
-        """Whether the optimizer leaves averages over its steps as weights."""
+    def is_average(self) -> bool:
+        """Whether the optimizer replaces the weights by averages at the end of training."""
         return json.loads(self._optimizer)["config"]["use_ema"]
 
     @property
-    def is_scheduled(self):
-        """Whether the optimizer is at the end of a schedule that was made for one fit."""
+    def is_scheduled(self) -> bool:
+        """Whether the optimizer has a schedule, which only fits the training that used it."""
         return is_our_schedule(json.loads(self._optimizer)["config"]["learning_rate"])
 
     @held_back()
-    def detach(self):
-        """Return the scikeras classifier that holds the model, which is live from now on."""
+    def detach(self) -> Any:
+        """Make the network live, and return the scikeras classifier that holds its model."""
         with self._lock:
             return self._detach()
 
-    def _detach(self):
+    def _detach(self) -> Any:
         if self._live is None:
             model = self._make(self._optimizer)
             assign(model, self._weights)
@@ -110,20 +127,21 @@ class TrainedNetwork:
             self._hold(model)
         return self._live
 
-    def _hold(self, model):
-        from ._scikeras import wrap_model  # which loads keras
+    def _hold(self, model: keras.Model) -> None:
+        # This import loads keras.
+        from ._scikeras import wrap_model
 
         self._live = wrap_model(model, self._image_shape, self._n_classes)
         self._weights = self._state = self._key = None
 
-    def _make(self, optimizer):
-        with building(self.precision, seed=0):  # of no consequence: weights are put in
+    def _make(self, optimizer: Any) -> keras.Model:
+        with building(self.precision, seed=0):  # The initial weights are overwritten.
             model = deserialize(self._model, "model", self._weights)
             loss, optimizer = deserialize(self._loss, "loss"), deserialize(optimizer, "optimizer")
             compile_network(model, optimizer, loss)
         return model
 
-    def _borrow(self, key, optimizer):
+    def _borrow(self, key: str, optimizer: Any) -> PooledModel:
         pooled = take(key, self._contents) or PooledModel(self._make(optimizer))
         if pooled.holds is not self._contents:
             pooled.holds = None
@@ -132,12 +150,12 @@ class TrainedNetwork:
         return pooled
 
     @contextmanager
-    def predicting(self):
-        """Lend the model, with this network's weights, to one thread at a time."""
+    def predicting(self) -> Iterator[keras.Model]:
+        """Provide the model, with the weights of this network, to one thread at a time."""
         check_process()
         with held_back() as held, self._lock:
             if self._key is None:
-                with traced_anew_if_interrupted(self._detach().model_, held) as model:
+                with retraced_if_interrupted(self._detach().model_, held) as model:
                     yield model
                 return
             pooled = self._borrow(self._key, self._optimizer)
@@ -147,52 +165,68 @@ class TrainedNetwork:
                 give_back(self._key, pooled)
 
     @contextmanager
-    def training(self, optimizer, to_others=False):
-        """Lend the model to be trained; after an error, the network is as it was.
+    def training(
+        self, optimizer: keras.optimizers.Optimizer | None, has_callbacks: bool = False
+    ) -> Iterator[keras.Model]:
+        """Provide the model for training; after an error, the network is unchanged.
 
         Parameters
         ----------
         optimizer : keras.optimizers.Optimizer or None
-            From here on; None to go on with the one that the network has.
-        to_others : bool, default=False
-            Whether the user's own code will see the model, and may make another one of it.
+            New optimizer, or None to continue with the current one.
+        has_callbacks : bool, default=False
+            Whether callbacks of the user receive the model and may change its structure.
+
+        Yields
+        ------
+        keras.Model
+            The compiled model.
         """
         check_process()
         with held_back() as held, self._lock:
-            described = self._optimizer if optimizer is None else serialize(optimizer)
-            key = None if self._key is None else key_of(self._model, self._loss, described)
+            serialized = self._optimizer if optimizer is None else serialize(optimizer)
+            key = None if self._key is None else key_of(self._model, self._loss, serialized)
             if key is None:
                 lent = self._training_live(held, optimizer)
             else:
                 state = self._state if optimizer is None else None
-                lent = self._training_shared(held, key, described, state, to_others)
+                lent = self._training_pooled(held, key, serialized, state, has_callbacks)
             with lent as model:
                 yield model
-            self._optimizer = described
+            self._optimizer = serialized
 
     @contextmanager
-    def _training_live(self, held, optimizer):
+    def _training_live(
+        self, held: DelayedInterrupts, optimizer: keras.optimizers.Optimizer | None
+    ) -> Iterator[keras.Model]:
         with (
-            traced_anew_if_interrupted(self._detach().model_, held) as model,
-            self._put_back_on_error(model),
+            retraced_if_interrupted(self._detach().model_, held) as model,
+            self._restored_on_error(model),
         ):
             if optimizer is not None:
                 self._compile(model, optimizer)
             yield model
 
     @contextmanager
-    def _training_shared(self, held, key, optimizer, state, to_others):
+    def _training_pooled(
+        self,
+        held: DelayedInterrupts,
+        key: str,
+        optimizer: str,
+        state: list[NDArray] | None,
+        has_callbacks: bool,
+    ) -> Iterator[keras.Model]:
         pooled = self._borrow(key, optimizer)
         pooled.load_optimizer(state, json.loads(optimizer)["config"]["learning_rate"])
         pooled.holds = None
-        before = _identity(pooled.model) if to_others else None
+        before = _structure(pooled.model) if has_callbacks else None
 
-        def is_alike():
-            return not to_others or _identity(pooled.model) == before
+        def is_unchanged():
+            return not has_callbacks or _structure(pooled.model) == before
 
-        with shared_on_error(key, pooled, held, is_alike) as model:
+        with shared_on_error(key, pooled, held, is_unchanged) as model:
             yield model
-        if not is_alike():
+        if not is_unchanged():
             self._hold(model)
             return
         self._weights, self._state = values(model), values(model.optimizer)
@@ -201,17 +235,17 @@ class TrainedNetwork:
         if not held.has_cut_in and model.train_function is not None:
             give_back(key, pooled)
 
-    def serialized(self, optimizer):
-        """Return all that a training with `optimizer`, as in `training`, begins from."""
+    def serialized(self, optimizer: keras.optimizers.Optimizer | None) -> tuple[Any, Any]:
+        """Return the state on which a training depends; `optimizer` is that of `training`."""
         return self._whole_state(), None if optimizer is None else serialize(optimizer)
 
-    def model_and_weights(self):
-        """Return the description of the model, and the values of all of its variables."""
+    def model_and_weights(self) -> tuple[str, list[NDArray]]:
+        """Return the serialized model and the values of all of its variables."""
         state = self._whole_state()
         return state["_model"], state["_weights"]
 
-    def copy_of(self, model):
-        """Return what this network were if the training of `model`, as lent, ended here."""
+    def copy_of(self, model: keras.Model) -> TrainedNetwork:
+        """Return a copy of the network as if training of `model`, from `training`, ended now."""
         state = {name: getattr(self, name) for name in _STATE}
         before = values(model)
         model.optimizer.finalize_variable_values(model.trainable_variables)
@@ -221,22 +255,22 @@ class TrainedNetwork:
         copy.__setstate__(state)
         return copy
 
-    def forget_optimizer(self):
-        """Have the next training begin with a new optimizer."""
+    def forget_optimizer(self) -> None:
+        """Reset the optimizer, so that the next training starts with a new one."""
         if self._live is None:
             self._state = None
             return
-        with building(self.precision, seed=0):  # of no consequence: nothing is drawn
+        with building(self.precision, seed=0):  # Nothing is drawn.
             optimizer = deserialize(self._optimizer, "optimizer")
         self._compile(self._live.model_, optimizer)
 
-    def _compile(self, model, optimizer):
-        with building(self.precision, seed=0):  # of no consequence: nothing is drawn
+    def _compile(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+        with building(self.precision, seed=0):  # Nothing is drawn.
             compile_network(model, optimizer, model.loss)
 
     @contextmanager
-    def _put_back_on_error(self, model):
-        """Put back the optimizer, its state, the weights and the masks' seeds on an error."""
+    def _restored_on_error(self, model: keras.Model) -> Iterator[keras.Model]:
+        """Restore the optimizer, its state, the weights and the seeds of dropout on an error."""
         optimizer = model.optimizer
         optimizer.build(model.trainable_variables)
         before = values(model), values(optimizer)
@@ -249,13 +283,14 @@ class TrainedNetwork:
             assign(optimizer, before[1])
             raise
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         state = self._whole_state()
         for name in ("_model", "_loss", "_optimizer"):
-            check_can_be_made(state[name])  # now, while what to do about it can be done
+            # Report now what could not be loaded, while the user can still change it.
+            check_can_be_made(state[name])
         return state
 
-    def _whole_state(self):
+    def _whole_state(self) -> dict[str, Any]:
         with self._lock:
             state = {name: getattr(self, name) for name in _STATE}
             if self._live is not None:
@@ -267,24 +302,24 @@ class TrainedNetwork:
                 state["_state"] = values(optimizer) if int(optimizer.iterations) else None
         return state
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         if set(state) != set(_STATE):
             raise ValueError(
-                "This network cannot be loaded: it is damaged, or of another version of skfashion. "
+                "This network cannot be loaded: it is damaged or of another version of skfashion. "
                 f"Expected {sorted(_STATE)}, got {sorted(state)}."
             )
         for name, value in state.items():
-            if not _is_whole(name, value):
+            if not _is_valid(name, value):
                 raise ValueError(
-                    "This network cannot be loaded: it is damaged, or of another version of "
+                    "This network cannot be loaded: it is damaged or of another version of "
                     f"skfashion. Its {name} is {str(value)[:100]!r}."
                 )
         vars(self).update(state)
         self._begin()
 
 
-def _is_whole(name, value):
-    """Tell whether a part of a network's state is of the kind that it is written as."""
+def _is_valid(name: str, value: Any) -> bool:
+    """Return whether a part of the state of a network has the expected type."""
     if name == "_image_shape":
         return isinstance(value, tuple) and len(value) == 3 and all(map(_is_count, value))
     if name == "_n_classes":
@@ -297,35 +332,35 @@ def _is_whole(name, value):
     if name == "_loss" and callable(value):
         return True
     try:
-        described = json.loads(value)
+        parsed = json.loads(value)
     except (TypeError, ValueError, RecursionError):
         return False
-    config = described.get("config") if isinstance(described, dict) else None
-    needed = {"learning_rate", "use_ema"} if name == "_optimizer" else set()
+    config = parsed.get("config") if isinstance(parsed, dict) else None
+    needed: set[str] = {"learning_rate", "use_ema"} if name == "_optimizer" else set()
     return isinstance(config, dict) and needed <= set(config)
 
 
-def _is_count(value):
-    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
+def _is_count(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) > 0
 
 
-def _is_numbers(array):
+def _is_numbers(array: Any) -> bool:
     return isinstance(array, np.ndarray) and array.dtype.kind in "fiub"
 
 
-def _serialize_or_explain(model):
+def _serialize_or_explain(model: keras.Model) -> str:
     try:
         return serialize(model)
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ValueError(
-            f"keras cannot describe the network {model.name!r}, a {type(model).__name__}, so that "
-            "it can be neither copied nor written. Give its class, and those of its layers, a "
+            f"keras cannot serialize the network {model.name!r}, a {type(model).__name__}, so that "
+            "it can be neither copied nor saved. Give its class, and those of its layers, a method "
             "get_config that returns the arguments of __init__. "
             f"({type(error).__name__}: {str(error).strip().splitlines()[0]})"
         ) from error
 
 
-def _identity(model):
-    """Return what tells whether a callback has changed more of a model than its weights."""
-    # Of its layers, as a model's own description comes with its optimizer's.
+def _structure(model: keras.Model) -> tuple[list[Any], int, int]:
+    """Return a value that differs if a callback has changed more of a model than its weights."""
+    # Layer by layer, because the config of a model includes that of its optimizer.
     return [serialize(layer) for layer in model.layers], id(model.optimizer), id(model.loss)

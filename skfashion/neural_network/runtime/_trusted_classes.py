@@ -1,8 +1,8 @@
-"""What a description of a network may name: classes that do no more than compute.
+"""Classes that a serialized network may contain.
 
-This is a list of our own, as keras' loader makes whatever keras has. Classes that run code which
-a description brings along or names (``Lambda``, ``TFSMLayer``, loops over functions) are not on
-it, nor those that read files (``StringLookup``).
+keras' loader creates any class of keras. This list has only classes that do nothing but compute.
+Classes that run code which a file contains or names (``Lambda``, ``TFSMLayer``, loops over
+functions) are not on it, nor are classes that read files (``StringLookup``).
 """
 
 _NAMES = {
@@ -11,7 +11,7 @@ _NAMES = {
         leaky_relu linear log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink
         softmax softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus swish tanh
         tanh_shrink threshold
-    """,  # activations, as keras writes them
+    """,  # The module in which keras serializes activations.
     "keras": "DTypePolicy FloatDTypePolicy Sequential",
     "keras.constraints": "MaxNorm MinMaxNorm NonNeg UnitNorm",
     "keras.dtype_policies": "DTypePolicyMap",
@@ -115,5 +115,5 @@ _NAMES = {
     "skfashion.neural_network.training._schedules": "WarmupCosine",
 }
 TRUSTED = {(module, name) for module, names in _NAMES.items() for name in names.split()}
-# Values, as keras writes them.
+# Class names that keras uses for serialized values.
 LITERALS = {"__bytes__", "__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__"}

@@ -1,37 +1,42 @@
-"""Test-time augmentation: the views of images that predictions are averaged over."""
+"""Test-time augmentation: the views of images over which predictions are averaged."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 
-def tta_views(images, horizontal_flip, tta_shifts, pad=np.pad):
-    """Go through what predictions are averaged over.
+def tta_views(
+    images: Any, horizontal_flip: bool, tta_shifts: int, pad: Callable[..., Any] = np.pad
+) -> Iterator[Any]:
+    """Yield the views over which predictions are averaged.
 
     Parameters
     ----------
     images : ndarray of shape (n, height, width, channels)
-        To be predicted.
+        Images to predict.
     horizontal_flip : bool
-        Whether to go through the mirror images too.
+        Whether to yield mirror images too.
     tta_shifts : int
-        Greatest number of pixels to move by, up, down, left and right.
+        Largest shift up, down, left and right, in pixels.
     pad : callable, default=numpy.pad
-        Or the same of another library, for images that are its tensors.
+        Function that pads the images. Tensors of another library need its own.
 
     Yields
     ------
     ndarray of shape (n, height, width, channels)
-        The images themselves first.
+        A view. The first one is `images`.
     """
     height, width = images.shape[1:3]
     padded = images
-    if tta_shifts:  # else a copy for nothing, in every prediction
+    if tta_shifts:  # Padding copies the images even if its width is 0.
         padded = pad(images, ((0, 0), (tta_shifts, tta_shifts), (tta_shifts, tta_shifts), (0, 0)))
-    moves = [
+    shifts = [
         (by * down, by * right) for by in range(1, tta_shifts + 1) for down, right in _DIRECTIONS
     ]
-    for down, right in [(0, 0), *moves]:
+    for down, right in [(0, 0), *shifts]:
         top, left = tta_shifts - down, tta_shifts - right
         view = padded[:, top : top + height, left : left + width]
         yield view
