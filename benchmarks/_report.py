@@ -1,4 +1,4 @@
-"""What the benchmarks share: measuring in turns, fresh interpreters, and the Markdown report."""
+"""Tools of the benchmarks: measurements in turns, new interpreters, and the Markdown report."""
 
 import argparse
 import datetime
@@ -17,12 +17,12 @@ COLUMNS = ("", "peer, median (min to max)", "ours, median (min to max)", "ours /
 
 
 def arguments(description, sections=()):
-    """Parse the command line: `--trial`, and names of `sections` where there are any."""
+    """Parse the command line: `--trial`, and names of `sections` if there are any."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument(
         "--trial",
         action="store_true",
-        help="see within minutes that the script runs: few images and repetitions, no file",
+        help="check within minutes that the script runs: few images and repetitions, no report",
     )
     if sections:
         parser.add_argument("sections", nargs="*", help=f"of {', '.join(sections)}; default: all")
@@ -33,7 +33,7 @@ def arguments(description, sections=()):
 
 
 def seconds(function, *args):
-    """Return a function that calls `function` with `args` and returns how long that took."""
+    """Return a function that calls `function` with `args` and returns the time in seconds."""
 
     def measure():
         start = time.perf_counter()
@@ -44,7 +44,7 @@ def seconds(function, *args):
 
 
 def in_turns(measures, repetitions, warm_ups=1):
-    """Call the functions in turn, A B A B ..., and return the list of results of each.
+    """Call the functions in turns, A B A B ..., and return the results of each as a list.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def in_turns(measures, repetitions, warm_ups=1):
     repetitions : int
         Number of values of each.
     warm_ups : int, default=1
-        Number of rounds before, whose values are dropped.
+        Number of rounds before the measurement, whose values are dropped.
 
     Returns
     -------
@@ -65,8 +65,8 @@ def in_turns(measures, repetitions, warm_ups=1):
 
 
 def fresh_python(code):
-    """Run `code` in a fresh interpreter, in this folder, and return the number it prints last."""
-    # Standard error is kept back for TensorFlow's start-up lines, and shown if there is an error.
+    """Run `code` in a new interpreter, in this folder, and return the last number printed."""
+    # TensorFlow writes start-up messages to standard error. They are shown only after an error.
     done = subprocess.run([sys.executable, "-c", code], cwd=HERE, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{code}\n{done.stderr}")
@@ -74,18 +74,18 @@ def fresh_python(code):
 
 
 def compare(what, peer, ours, *, unit, target=None):
-    """Return a row of a table with `COLUMNS`: medians, their ratio and the ratios' spread.
+    """Return a row of a table with `COLUMNS`: medians, their ratio and the range of the ratios.
 
     Parameters
     ----------
     what : str
         First cell.
     peer, ours : list of float
-        Measured in turns, so that values at one position belong together.
+        Values measured in turns: values at the same position belong together.
     unit : {"s", "ms", "MiB"}
-        What to print; "ms" takes seconds too.
+        Unit to print. Values for "ms" are in seconds.
     target : float, default=None
-        Highest ratio that is good.
+        Highest ratio that meets the target.
     """
     factor = 1000 if unit == "ms" else 1
     ratio = median(ours) / median(peer)
@@ -99,7 +99,7 @@ def compare(what, peer, ours, *, unit, target=None):
 
 
 def verdict(target, met):
-    """Return the cell that says whether a target was met."""
+    """Return a cell that says whether a target was met."""
     return f"{target}: {'met' if met else 'MISSED'}"
 
 
@@ -117,7 +117,7 @@ def table(columns, rows):
 
 
 def header(name, description, packages=PACKAGES, sections=()):
-    """Return the beginning of a report: what, when, on which machine, with which versions."""
+    """Return the beginning of a report: description, date, machine and versions."""
     title, _, text = description.partition("\n")
     command = " ".join([f"python benchmarks/{name}.py", *sections])
     packages = ", ".join(f"{package} {version(package)}" for package in packages)

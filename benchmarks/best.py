@@ -28,7 +28,7 @@ COLUMNS = ("", "test accuracy", "test loss", "training, seconds", "target")
 def train(seed, settings, trial):
     """Return a list of (epochs done, seconds until then, probabilities of the test images).
 
-    `settings` are those of the preset, for the cache to tell other ones apart.
+    `settings` are those of the preset. The cache uses them to distinguish presets.
     """
     kept = []
 
@@ -37,7 +37,7 @@ def train(seed, settings, trial):
 
         def on_epoch_begin(self, epoch, logs=None):
             if self.start is None:
-                # What came before was in another process, nobody knows for how long.
+                # Earlier epochs ran in another process, for an unknown time.
                 self.start = begin if epoch == 0 else np.nan
 
         def on_epoch_end(self, epoch, logs=None):

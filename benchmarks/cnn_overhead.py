@@ -6,7 +6,7 @@ warm-up. The ranges are the lowest and the highest value, and the lowest and the
 one turn.
 """
 
-# skfashion is imported where it is used: the peer's own processes shall not hold it.
+# skfashion is imported where it is used: the processes of the peer must not load it.
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ def fashion_mnist(subset, n):
 
 
 def train_plain(X, y, model, epochs):
-    """Train on rows of bytes as a user of plain keras does."""
+    """Train on rows of bytes in plain keras."""
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     images = (X.astype("float32") / 255).reshape(-1, 28, 28, 1)
     model.fit(images, y, batch_size=128, epochs=epochs, verbose=0)
@@ -40,7 +40,7 @@ def train_ours(X, y, architecture, epochs):
 
 
 def training(trial):
-    """Training for 2 epochs, from rows of bytes to a trained network."""
+    """Time to train for 2 epochs on rows of bytes."""
     from skfashion import neural_network
 
     def measures(architecture, X, y):
@@ -60,7 +60,7 @@ def training(trial):
 
 
 def one_image(trial):
-    """Probabilities of one image."""
+    """Time to predict one image."""
     pipeline = train_ours(*fashion_mnist("train", 2_000), "three_conv", 1)
     cnn = pipeline[-1]
     row = fashion_mnist("test", 1)[0]
@@ -80,12 +80,12 @@ def one_image(trial):
     scikeras = took["scikeras `predict_proba`"]
     for peer, values in took.items():
         yield compare(peer, values, ours, unit="ms", target=0.1 if values is scikeras else None)
-    what = "scikeras `predict_proba`, ours from bytes through the whole pipeline"
+    what = "scikeras `predict_proba`; ours: the pipeline, from bytes"
     yield compare(what, scikeras, pipeline, unit="ms")
 
 
 def many_images(trial):
-    """Probabilities of 10,000 images."""
+    """Time to predict 10,000 images."""
     pipeline = train_ours(*fashion_mnist("train", 2_000), "three_conv", 1)
     cnn = pipeline[-1]
     images = pipeline[:-1].transform(fashion_mnist("test", None)[0])
@@ -97,13 +97,13 @@ def many_images(trial):
     took = in_turns(measures, 3 if trial else 11)
     ours, default = took.pop("ours"), took.pop(None)
     best = min(took, key=lambda size: np.median(took[size]))
-    yield compare("plain `model.predict`, its default batch", default, ours, unit="s", target=1)
-    what = f"plain `model.predict`, its best batch, {best}"
+    yield compare("plain `model.predict`, default batch size", default, ours, unit="s", target=1)
+    what = f"plain `model.predict`, fastest batch size, {best}"
     yield compare(what, took[best], ours, unit="s", target=1)
 
 
 def import_time(trial):
-    """Time of imports, each in a fresh interpreter."""
+    """Import time in a new interpreter."""
     code = "import time; t = time.perf_counter(); {}; print(time.perf_counter() - t)"
     statements = ("import sklearn", "import skfashion", "from skfashion import make_cnn_pipeline")
     measures = {name: partial(fresh_python, code.format(name)) for name in statements}
@@ -114,7 +114,7 @@ def import_time(trial):
 
 
 def memory(trial):
-    """Peak of resident memory in a fresh process that trains for 1 epoch on rows of bytes."""
+    """Peak resident memory of a new process that trains for 1 epoch on rows of bytes."""
     from skfashion.neural_network import three_conv
 
     X, y = fashion_mnist("train", 6_000 if trial else None)
@@ -128,7 +128,7 @@ def memory(trial):
         plain, ours = in_turns(measures, 2 if trial else 5).values()
     difference = [b - a for a, b in zip(plain, ours, strict=True)]
     yield compare("`three_conv`, plain `model.fit`", plain, ours, unit="MiB")
-    what = "one float32 copy of the images, ours the difference above"
+    what = "peer: a float32 copy of the images; ours: the difference of the row above"
     yield compare(what, [copy] * len(difference), difference, unit="MiB", target=1)
 
 
@@ -148,7 +148,7 @@ def peak_of_ours(folder):
 
 
 def _peak():
-    # Not getrusage: under Linux its peak begins with that of the process this one came from.
+    # Not getrusage: on Linux, its peak starts with that of the parent process.
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 

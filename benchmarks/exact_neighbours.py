@@ -93,14 +93,14 @@ def race_rows(X, y, queries, trial):
 
 
 def real_bytes(trial):
-    """Real images, bytes: 10,000 test images against 60,000."""
+    """Real images, bytes: 10,000 test images, 60,000 training images."""
     yield from race_rows(*real(trial), trial)
     code = f"import exact_neighbours; print(exact_neighbours.first_call({trial}))"
     with tempfile.TemporaryDirectory() as folder:
         code = f"import os; os.environ['NUMBA_CACHE_DIR'] = {folder!r}; {code}"
         first = [fresh_python(code) for _ in range(2)]
     yield (
-        "first fit and first 100 queries of a process: compiled; from the cache on disk",
+        "first fit and first 100 queries of a process: with compilation; with cached loops",
         "",
         f"{first[0]:.3g} s; {first[1]:.3g} s",
         "",
@@ -116,13 +116,13 @@ def first_call(trial):
 
 
 def real_floats(trial):
-    """Real images, float32 in [0, 1]: 10,000 test images against 60,000."""
+    """Real images, float32 in [0, 1]: 10,000 test images, 60,000 training images."""
     X, y, queries = real(trial)
     yield from race_rows(in_0_1(X), y, in_0_1(queries), trial)
 
 
 def exactness(trial):
-    """Neighbours of all test images that are not those of integer arithmetic."""
+    """Test images whose neighbors differ from those in integer arithmetic."""
     X, y, queries = real(trial)
     truth = integer_neighbours(X, queries)
     models = {name: (make, np.float32) for name, make in PEERS.items()}
@@ -135,7 +135,7 @@ def exactness(trial):
         yield name, f"{wrong} of {len(queries):,} queries", verdict
     found = ours().fit(in_0_1(X), y).kneighbors(in_0_1(queries))[1]
     wrong = (found != truth).any(axis=1).sum()
-    # Rounded to float32, pixels in [0, 1] are other numbers, with a truth of their own.
+    # No target: pixels in [0, 1] are rounded to float32, so that their true neighbors may differ.
     yield "ours, float32 in [0, 1]", f"{wrong} of {len(queries):,} queries", ""
 
 
@@ -154,7 +154,7 @@ def integer_neighbours(X, queries):
 
 
 def hard(trial):
-    """Rows without structure, and of few features: 10,000 uniformly random rows against 60,000."""
+    """Uniformly random rows with many or few features: 10,000 queries, 60,000 training rows."""
     rng = np.random.default_rng(0)
     n, n_queries = (3_000, 500) if trial else (60_000, 10_000)
     for n_features in (784, 2, 8, 32):
@@ -176,7 +176,7 @@ def hard(trial):
 
 
 def latency(trial):
-    """One query at a time: ours with one job."""
+    """Single queries, with one job of skfashion."""
     X, y, queries = real(trial)
     rng = np.random.default_rng(0)
     data = {
@@ -210,9 +210,9 @@ def latency(trial):
 
 
 def growth(trial):
-    """How cost grows with the training rows: 2,000 real test images, per query.
+    """Scaling with the number of training rows: 2,000 test images, per query.
 
-    240,000 rows are the real ones and three copies, shifted by one pixel.
+    The 240,000 rows are the real images and three copies of them, shifted by one pixel.
     """
     X, _, queries = real(False)
     images = X.reshape(-1, 28, 28)
@@ -242,7 +242,7 @@ def growth(trial):
 
 
 def approximate(trial):
-    """Where approximate search wins: faiss HNSW on the real images, 10,000 against 60,000."""
+    """Approximate search with faiss HNSW: 10,000 test images, 60,000 training images."""
     X, y, queries = real(trial)
     floats, asked = X.astype(np.float32), queries.astype(np.float32)
     exact = ours().fit(X, y)
@@ -261,7 +261,7 @@ def approximate(trial):
 
 
 def numpy_search(X, queries, coordinates, coarse):
-    """Search with the same bounds, in the fastest NumPy that we found."""
+    """Search with the same bounds, in the fastest NumPy code that we found."""
     query_coarse, _, squared_norms = coordinates.transform(queries, NO_SCALES)
     query_coarse *= -2
     query_coarse[:, -1] = 1
@@ -290,7 +290,7 @@ def numpy_search(X, queries, coordinates, coarse):
 
 
 def numba(trial):
-    """Kernel against NumPy: the same bounds in NumPy, real images, bytes."""
+    """Compiled loops and NumPy: the same bounds in NumPy, real images, bytes."""
     X, y, queries = real(trial)
     model = ours().fit(X, y)
     coordinates = Coordinates.fit(X, NO_SCALES)
@@ -303,11 +303,11 @@ def numba(trial):
         },
         1 if trial else 3,
     )
-    yield compare("NumPy, same neighbours", took["NumPy"], took["ours"], unit="s", target=0.5)
+    yield compare("NumPy, same neighbors", took["NumPy"], took["ours"], unit="s", target=0.5)
 
 
 def accuracy(trial):
-    """Accuracy on the 10,000 real test images, all 60,000 training images."""
+    """Accuracy on the 10,000 test images, with all 60,000 training images."""
     X, y = fetch_fashion_mnist(subset="train", return_X_y=True)
     queries, labels = fetch_fashion_mnist(subset="test", return_X_y=True)
     for weights, published in (("uniform", ""), ("distance", "0.8577 (write-up C)")):
@@ -318,7 +318,7 @@ def accuracy(trial):
 SECTIONS = {
     "bytes": (real_bytes, COLUMNS),
     "floats": (real_floats, COLUMNS),
-    "exactness": (exactness, ("", "other than integer arithmetic", "")),
+    "exactness": (exactness, ("", "different neighbors", "")),
     "hard": (hard, COLUMNS),
     "latency": (latency, COLUMNS),
     "growth": (

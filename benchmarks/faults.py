@@ -37,7 +37,7 @@ from skfashion import (
 from skfashion.datasets import make_fashion_images, read_fashion_csv, read_idx
 
 COLUMNS = ("fault", "times", "outcome")
-# As for a user whom the system does not know.
+# A user without an entry in the system.
 NO_ENTRY = (
     f"import pwd, sys; pwd.getpwuid = {{}}.__getitem__; sys.path.append({str(HERE.parent)!r})\n"
 )
@@ -65,8 +65,8 @@ try:
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 """
-# Without a fit before, so that TensorFlow is loaded, and the network traced, when Ctrl-C comes. The
-# last two fits must go on as if nothing had been.
+# No fit runs before, so that Ctrl-C comes while TensorFlow is loaded or the network is traced. The
+# last two fits must run as usual.
 FITTED = """
 import warnings
 from skfashion import make_cnn_pipeline
@@ -126,7 +126,10 @@ def killed(times, folder, rng):
         both = np.load(folder / "undisturbed.npy"), np.load(folder / "all.npy")
         assert np.array_equal(*both)
         assert not list(files.iterdir())
-    return f"{done} killed before their end; each ended with the weights of an undisturbed run"
+    return (
+        f"{done} killed before the end of training; each resumed and gave the weights of an "
+        "uninterrupted run"
+    )
 
 
 def _interrupt(code, after, folder):
@@ -165,9 +168,10 @@ def interrupted_fit(times, folder, rng):
             assert b"Training interrupted by user" in errors
         took.append(seconds)
     return (
-        f"{ends[b'kept']} times a warning and a network trained so far, {ends[b'raised']} times, "
-        "before the end of the first epoch, `KeyboardInterrupt` and nothing learned; two more fits "
-        f"in the same process each went well; {max(took):.1f} s at most with them"
+        f"{ends[b'kept']} times a warning, and the network keeps what it has learned; "
+        f"{ends[b'raised']} times, before the end of the first epoch, `KeyboardInterrupt`, and the "
+        "network is unchanged; two more fits in the same process always succeeded; "
+        f"{max(took):.1f} s at most, including these fits"
     )
 
 
@@ -177,7 +181,7 @@ def interrupted_search(times, folder, rng):
         output, errors, seconds = _interrupt(SEARCHED, rng.uniform(1, 20), folder)
         assert output == b"interrupted\n", errors
         took.append(seconds)
-    return f"`KeyboardInterrupt`, and no worker left, in {max(took):.1f} s at most"
+    return f"`KeyboardInterrupt`, and no worker is left, after {max(took):.1f} s at most"
 
 
 def no_space(times, folder, rng):
@@ -207,11 +211,11 @@ def no_space(times, folder, rng):
     assert not list((folder / "new").iterdir())
     assert {path.name for path in folder.iterdir()} == {"network.keras", "new"}
     assert pipeline.predict(X).shape == y.shape
-    return "`OSError`; the file as it was, no other left; the classifier as it was"
+    return "`OSError`; the file and the classifier are unchanged, and no other file is left"
 
 
 def no_home(times, folder, rng):
-    """With a home that cannot be written, and with none: no variable, no entry of the user."""
+    """Run without write permission for the home, and without a home: no variable, no user entry."""
     code = (
         "from skfashion import make_cnn_pipeline, make_knn_pipeline\n"
         "from skfashion.datasets import make_fashion_images\n"
@@ -236,7 +240,8 @@ def downloads(times, folder, rng):
     assert done.returncode == 0, done.stdout
     passed = re.search(r"(\d+) passed", done.stdout)[1]
     return (
-        f"an `OSError` that names file and reason, nothing left, or the right data: {passed} tests"
+        "either an `OSError` that names the file and the reason, and no file left, or the right "
+        f"data: {passed} tests"
     )
 
 
@@ -259,7 +264,7 @@ def _mutate(content, rng):
 
 
 def _mutate_member(archive, rng):
-    """Change one member of a zip archive, and make a whole archive of them again."""
+    """Change one member of a zip archive, and write a valid archive with it."""
     with zipfile.ZipFile(io.BytesIO(archive)) as before:
         members = {name: before.read(name) for name in before.namelist()}
     name = rng.choice(list(members))
@@ -275,7 +280,7 @@ def _mutate_member(archive, rng):
 
 
 def _mutate_leaf(part, rng):
-    """Change one number, text or list, somewhere in what JSON holds."""
+    """Change one number, string or list in a JSON value."""
     places = list(part) if isinstance(part, dict) else range(len(part))
     if not places or (isinstance(part, list) and rng.random() < 0.1):
         return part[:-1] if isinstance(part, list) else {"x": 1}
@@ -313,8 +318,8 @@ def _outcomes(times, path, original, rng, read, agrees, refusals):
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     assert peak < 4_096
     return (
-        f"{refused:,} refused, {times - refused:,} read as they stand; "
-        f"{slowest:.2f} s at most, peak of memory {peak:.0f} MiB"
+        f"{refused:,} refused, {times - refused:,} read as they are; "
+        f"{slowest:.2f} s at most, peak memory {peak:.0f} MiB"
     )
 
 
@@ -423,7 +428,7 @@ def mutated_skops(times, folder, rng):
 
 
 class _NotLoadedError(Exception):
-    """Nothing came of a file."""
+    """A file was not loaded."""
 
 
 def mutated_keras(times, folder, rng):
@@ -441,7 +446,7 @@ def mutated_keras(times, folder, rng):
     def agrees(content, found):
         return found.shape == expected.shape
 
-    # keras reads it alone, and raises what it likes.
+    # keras alone reads the file, and may raise any exception.
     return _outcomes(times, path, path.read_bytes(), rng, read, agrees, Exception)
 
 
@@ -455,17 +460,17 @@ def threads(times, folder, rng):
     assert all(np.array_equal(one, expected[n % 100]) for n, one in enumerate(got))
     copied = pickle.loads(pickle.dumps(pipeline))
     assert np.array_equal(copied.predict_proba(X[:1]), expected[0])
-    return "the answers of one thread"
+    return "the same results as in one thread"
 
 
 FAULTS = [
     ("SIGKILL at a random moment of `fit` with `checkpoint_dir`, then `fit` again", 10, killed),
     ("Ctrl-C in the first `fit` of a process", 20, interrupted_fit),
     ("Ctrl-C in a grid search with two loky workers", 3, interrupted_search),
-    ("no space left for a checkpoint and a saved network", 1, no_space),
-    ("a home folder that cannot be written, and none at all", 1, no_home),
+    ("full disk, for a checkpoint and a saved network", 1, no_space),
+    ("a home folder without write permission, and no home folder", 1, no_home),
     (
-        "`fetch_fashion_mnist`: Ctrl-C, no space, a folder that cannot be written, bad "
+        "`fetch_fashion_mnist`: Ctrl-C, full disk, a folder without write permission, bad "
         "mirrors, damaged files, two processes at once",
         1,
         downloads,
@@ -473,9 +478,9 @@ FAULTS = [
     ("a mutated IDX file, plain or gzip", 10_000, mutated_idx),
     ("a mutated CSV file", 10_000, mutated_csv),
     ("a mutated checkpoint", 500, mutated_checkpoints),
-    ("a mutated file of skops", 1_000, mutated_skops),
+    ("a mutated skops file", 1_000, mutated_skops),
     ("a mutated network in keras' format", 500, mutated_keras),
-    ("`predict_proba` of one image from 8 threads at once", 1_000, threads),
+    ("`predict_proba` of one image in 8 threads at the same time", 1_000, threads),
 ]
 
 

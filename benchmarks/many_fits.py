@@ -61,16 +61,16 @@ print(resident() - tenth)
 """
 KINDS = {
     "the same network": "ours(n)",
-    "another rate each time": "ours(n, learning_rate=1e-4 * (n + 1))",
-    "another batch size each time": "ours(n, batch_size=16 + n)",
+    "a new learning rate in each fit": "ours(n, learning_rate=1e-4 * (n + 1))",
+    "a new batch size in each fit": "ours(n, batch_size=16 + n)",
     "early stopping, cosine schedule": "ours(n, learning_rate_schedule='cosine', "
     "early_stopping=True, validation_fraction=0.2)",
     "preset fast": "ours(n, preset='fast', architecture=None, epochs=1)",
-    "another architecture each time": "ours(n, filters=(4 + n, 8))",
+    "a new architecture in each fit": "ours(n, filters=(4 + n, 8))",
     "scikeras": "scikeras(n)",
 }
-# TensorFlow keeps what it compiled for each shape of a batch, and part of each model.
-UNBOUNDED = ("another batch size each time", "another architecture each time", "scikeras")
+# TensorFlow keeps the compiled code for each batch shape, and a part of each model.
+UNBOUNDED = ("a new batch size in each fit", "a new architecture in each fit", "scikeras")
 MEMORY_MAP = """
 import threading
 n = int(sys.argv[1])
@@ -105,7 +105,7 @@ print(peak - before)
 
 
 def run(code, *argv, **environment):
-    """Run code in a fresh interpreter and return all numbers that it prints."""
+    """Run code in a new interpreter and return all numbers that it prints."""
     done = subprocess.run(
         [sys.executable, "-c", COMMON + code, *map(str, argv)],
         cwd=HERE,
@@ -119,7 +119,7 @@ def run(code, *argv, **environment):
 
 
 def fixed_cost(trial):
-    """Seconds for a fit on 100 images, 2 epochs."""
+    """Time of a fit on 100 images, 2 epochs."""
     repetitions = 1 if trial else 5
     clock = "start = time.perf_counter(); {call}; print(time.perf_counter() - start)"
 
@@ -127,8 +127,8 @@ def fixed_cost(trial):
         return lambda: run(code.format(call=call))[-1]
 
     for what, code in (
-        ("the first of a process", clock),
-        ("the fourth", "[{call} for n in range(3)]; " + clock),
+        ("first fit of a process", clock),
+        ("fourth fit", "[{call} for n in range(3)]; " + clock),
     ):
         took = in_turns(
             {"peer": measure(code, "scikeras(9)"), "ours": measure(code, "ours(9)")},
@@ -140,7 +140,7 @@ def fixed_cost(trial):
 
 
 def search(trial):
-    """Seconds for a grid search on 2,000 images, 2 jobs (ours) against 1 (peer)."""
+    """Time of a grid search on 2,000 images, with 1 job (peer) and 2 jobs (ours)."""
     code = """
 from sklearn.model_selection import GridSearchCV
 X, y = make_fashion_images({n}, random_state=0, return_X_y=True)
@@ -165,7 +165,7 @@ print(time.perf_counter() - start)
 
 
 def leak(trial):
-    """Growth from the tenth fit on."""
+    """Growth after the tenth fit."""
     times = 12 if trial else 100
     for what, fit in KINDS.items():
         slower, grown = run(LEAK.format(times=max(times, 21), fit=fit))
@@ -176,19 +176,19 @@ def leak(trial):
             "" if known else verdict("< 50 MiB", grown < 50),
         )
         yield (
-            f"{what}: time of a fit, the last ten / the second ten",
+            f"{what}: time of a fit, last ten fits / second ten fits",
             f"{slower:.2f}",
             "" if known else verdict("<= 1.2", slower <= 1.2),
         )
 
 
 def on_disk(trial):
-    """Images on disk, `fit` and `score` of a pipeline from bytes."""
+    """Images in a memory map on disk: `fit` and `score` of a pipeline on bytes."""
     for n in (1_000, 2_000) if trial else (250_000, 1_000_000):
         with tempfile.TemporaryDirectory() as folder:
             fitted, scored, accuracy, grown = run(MEMORY_MAP, n, TMPDIR=folder)
         yield (
-            f"{n:,} rows: growth of memory at its peak",
+            f"{n:,} rows: growth of memory, at the peak",
             f"{grown:.0f} MiB",
             verdict("< 200 MiB", grown < 200),
         )
@@ -200,7 +200,7 @@ def on_disk(trial):
 
 
 def sizes(trial):
-    """Files of a fitted pipeline, over the size of its weights."""
+    """Size of a pickled pipeline, divided by the size of its weights."""
     from skfashion import make_cnn_pipeline
     from skfashion.datasets import make_fashion_images
 
@@ -221,7 +221,7 @@ _WARM = {"architecture": "three_conv", "warm_start": True}
 
 
 def onnx(trial):
-    """Probabilities of one image in onnxruntime (peer) and through the pipeline."""
+    """Time to predict one image with onnxruntime (peer) and with the pipeline."""
     import numpy as np
     import onnxruntime
 

@@ -66,8 +66,8 @@ def main():
         ("float32, the loop", floats, partial(loop, highest=1), 1, 0.02),
         ("float32, torchvision", floats, with_torchvision, 1, 1),
         ("float32, keras", floats, with_keras, 1, 1),
-        ("bytes, a copy alone", bytes_, np.copy, 255, None),
-        ("float32, a copy alone", floats, np.copy, 1, None),
+        ("bytes, only a copy", bytes_, np.copy, 255, None),
+        ("float32, only a copy", floats, np.copy, 1, None),
     ]
     rows = []
     for what, images, peer, highest, target in cases:

@@ -21,7 +21,7 @@ from skfashion.neural_network.runtime._keras import load_keras
 
 
 def train_plain(X, y, epochs):
-    """Train in plain keras, as a user of it does."""
+    """Train in plain keras."""
     keras = load_keras()
 
     def plain(layer):

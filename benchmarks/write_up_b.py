@@ -33,7 +33,7 @@ def make_optimizer(learning_rate=1e-4):
 
 
 def train_plain(X, y, seed, epochs):
-    """Train in plain keras, as the write-up says; return a function from bytes to labels."""
+    """Train in plain keras as in the write-up; return a function from bytes to labels."""
     keras = load_keras()
 
     def images(rows):
@@ -48,7 +48,7 @@ def train_plain(X, y, seed, epochs):
 
 
 def train_ours(X, y, seed, epochs, highest=1, learning_rate=1e-4):
-    """Train through skfashion; return a function from bytes to labels."""
+    """Train with skfashion; return a function from bytes to labels."""
     pipeline = make_cnn_pipeline(
         architecture="three_conv",
         loss=LOSS,

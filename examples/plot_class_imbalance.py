@@ -24,7 +24,8 @@ X, y = X[kept], y[kept]
 print(dict(zip(names, np.bincount(y).tolist(), strict=True)))
 
 # %%
-# Both networks have the same architecture, images and seed. The test classes are balanced.
+# Both networks have the same architecture, images and seed. The test images have about equally many
+# of each class.
 
 recalls = {}
 for class_weight in (None, "balanced"):
@@ -41,7 +42,8 @@ for class_weight in (None, "balanced"):
     )
 
 # %%
-# With class weights, the recall of the rare classes is higher, that of similar classes is lower.
+# With class weights, the recall of the rare classes is higher, and the recall of the classes with
+# which they are confused is lower.
 
 figure, ax = plt.subplots(layout="constrained")
 places = np.arange(len(names))

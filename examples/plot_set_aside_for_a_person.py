@@ -38,8 +38,8 @@ part, accuracy = labelled_without_a_person(
     pipeline.predict_proba(X_held_out), y_held_out, thresholds
 )
 plt.plot(part, accuracy, marker=".")
-plt.xlabel("part labelled without a person")
-plt.ylabel("accuracy of that part, held out")
+plt.xlabel("fraction labelled automatically")
+plt.ylabel("accuracy of these labels, held-out images")
 plt.show()
 
 # %%
@@ -49,8 +49,8 @@ plt.show()
 threshold = thresholds[np.argmax(np.array(accuracy) >= 0.97)]
 probabilities = pipeline.predict_proba(X_test)
 part, accuracy = labelled_without_a_person(probabilities, y_test, [threshold, 0])
-print(f"threshold {threshold:.3f}: {part[0]:.1%} labelled, {accuracy[0]:.1%} of them right")
-print(f"nothing set aside: {accuracy[1]:.1%} right")
+print(f"threshold {threshold:.3f}: {part[0]:.1%} labelled, accuracy {accuracy[0]:.1%}")
+print(f"without a threshold: accuracy {accuracy[1]:.1%}")
 
 # %%
 # These are the most uncertain images:

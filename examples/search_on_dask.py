@@ -22,18 +22,18 @@ GRID = {"cnn__learning_rate": [0.02, 0.04]}
 
 
 def main():
-    # As many threads here as a worker has: sums come in the same order, and scores are the same.
+    # With as many threads as a worker, sums are computed in the same order, and scores are equal.
     os.environ["OMP_NUM_THREADS"] = "1"
     X, y = make_fashion_images(500, random_state=0, return_X_y=True)
     folds = list(StratifiedKFold(2).split(X, y))
     search = GridSearchCV(make_cnn_pipeline(epochs=2, random_state=0), GRID, cv=folds)
     start = time.perf_counter()
     search.fit(X, y)
-    print(f"Here: {search.best_params_}, {search.best_score_:.4f}, {_since(start)}")
+    print(f"In one process: {search.best_params_}, {search.best_score_:.4f}, {_since(start)}")
 
-    # Sent to every worker: what is on one worker alone would be lost with it.
+    # Send the data to every worker. Data on a single worker would be lost if that worker dies.
     everywhere = [X, y, *(indices for fold in folds for indices in fold)]
-    # One thread a worker: TensorFlow has threads of its own, one for each core of its share.
+    # One thread per worker: TensorFlow has its own threads, one for each core of the worker.
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster) as client,
