@@ -26,7 +26,7 @@ _MAX_PIXEL = 255
 _VALUES_AT_ONCE = 7_840_000
 # Decimal takes digits of all scripts, and underscores.
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_MOST_IN_A_LINE = 2**24  # bytes: a million columns
+_MOST_IN_A_LINE = 2**24  # a million columns
 
 
 @validate_params({"path": [str, PathLike]}, prefer_skip_nested_validation=True)
@@ -91,10 +91,10 @@ def read_fashion_csv(path):
     """
     path = local_path(path)
     try:
-        rows = [_whole_numbers(frame, path, _of_integers) for frame in _frames(path)]
-    except _OtherNumbersError:
+        rows = [_whole_numbers(frame, path, _check_integers) for frame in _frames(path)]
+    except _NotIntegersError:
         # As text, since a fraction may vanish where text becomes a number.
-        rows = [_whole_numbers(frame, path, _of_text) for frame in _frames(path, dtype=str)]
+        rows = [_whole_numbers(frame, path, _parse_texts) for frame in _frames(path, dtype=str)]
     if not sum(len(labels) for _, labels in rows):
         raise ValueError(
             f"{path}: expected at least one row below the header, found none. Check that this is "
@@ -104,7 +104,7 @@ def read_fashion_csv(path):
     return np.concatenate(pixels), np.concatenate(labels)
 
 
-def _shortened(value):
+def _short_repr(value):
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
@@ -198,45 +198,47 @@ def _check_columns(found, path):
         if there != name:
             index = " An index of pandas is left out by to_csv(index=False)."
             raise ValueError(
-                f"{path}: expected column {number} to be {name!r}, found {_shortened(there)}. The "
+                f"{path}: expected column {number} to be {name!r}, found {_short_repr(there)}. The "
                 "first line must read label,pixel1,pixel2,... without gaps and in this order, with "
                 "the label first or last; add or mend it."
                 + (index if there == "Unnamed: 0" else "")
             )
 
 
-class _OtherNumbersError(Exception):
+class _NotIntegersError(Exception):
     """A column holds anything but integers."""
 
 
-def _whole_numbers(frame, path, numbers_of):
+def _whole_numbers(frame, path, parse):
     """Return pixels and labels, having checked that each value is whole, and fits."""
     _check_columns(list(frame.columns), path)
     if not len(frame):
         return np.empty((0, frame.shape[1] - 1), np.uint8), np.empty(0, np.int64)
-    labels = numbers_of(frame[[_LABEL]], _MAX_LABEL, path).ravel()
-    pixels = numbers_of(frame.drop(columns=_LABEL), _MAX_PIXEL, path)
+    labels = parse(frame[[_LABEL]], _MAX_LABEL, path).ravel()
+    pixels = parse(frame.drop(columns=_LABEL), _MAX_PIXEL, path)
     return pixels.astype(np.uint8, order="C"), labels.astype(np.int64)
 
 
-def _of_integers(frame, high, path):
+def _check_integers(frame, high, path):
     values = frame.to_numpy()
     if values.dtype.kind not in "iu" or values.min() < 0 or values.max() > high:
-        raise _OtherNumbersError
+        raise _NotIntegersError
     return values
 
 
-def _of_text(frame, high, path):
+def _parse_texts(frame, high, path):
     import pandas as pd
 
     texts = frame.to_numpy(object)
     codes, different = pd.factorize(texts.ravel())
-    numbers = np.array([*(_of_one_text(text, high) for text in different), -1])  # -1: no value
+    numbers = np.array([*(_parse_text(text, high) for text in different), -1])  # -1: no value
     values = numbers[codes].reshape(texts.shape)
     if values.min() < 0:
         column, row = divmod(int((values.T < 0).argmax()), len(values))
         value = texts[row, column]
-        found = _shortened(value) if isinstance(value, str) else "no value (or NaN, or a short row)"
+        found = (
+            _short_repr(value) if isinstance(value, str) else "no value (or NaN, or a short row)"
+        )
         raise ValueError(
             f"{path}: expected a whole number in 0..{high} in column {frame.columns[column]!r}, "
             f"row {frame.index[row] + 1}, found {found}. Mend or remove this row."
@@ -244,7 +246,7 @@ def _of_text(frame, high, path):
     return values
 
 
-def _of_one_text(text, high):
+def _parse_text(text, high):
     """Return the whole number in 0..high that a text is, or -1."""
     text = text.strip()
     try:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 # many bytes a second from then on, headers included.
 _PATIENCE = 30
 _LEAST_RATE = 1 << 14
-_CHUNK = 1 << 16
+_CHUNK_BYTES = 1 << 16
 
 
 def download(url, file, *, n_bytes, name):
@@ -57,7 +57,7 @@ def download(url, file, *, n_bytes, name):
                     )
                 total = response.raw.length_remaining
                 with tqdm.wrapattr(file, "write", total=total, desc=name, unit="B") as out:
-                    copyfileobj(response.raw, out, _CHUNK)
+                    copyfileobj(response.raw, out, _CHUNK_BYTES)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise ValueError(str(error)) from error
 

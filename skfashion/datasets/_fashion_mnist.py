@@ -215,7 +215,7 @@ def fetch_fashion_mnist(
             if array is None and download_if_missing:
                 array = _download(file, data_home, n_retries, delay, problems)
             if array is None:
-                raise _nothing_good(file, problems, download_if_missing)
+                raise _not_found_error(file, problems, download_if_missing)
             arrays.append(array)
 
     images, labels = (
@@ -255,17 +255,17 @@ def _resolve_data_home(data_home):
             data_home = pooch.os_cache("skfashion")
         except RuntimeError:  # newer versions of platformdirs do not leave "~" as it is
             data_home = "~/.cache/skfashion"
-    return _expanded(data_home)
+    return _expand_home(data_home)
 
 
-def _expanded(folder):
+def _expand_home(folder):
     """Return the folder in full; it still begins with "~" where no home is known."""
     return Path(os.path.expanduser(folder))
 
 
 def _find(file, data_home, problems):
     """Return the first good copy on this machine, or None, noting what was wrong elsewhere."""
-    keras_home = _expanded(os.environ.get("KERAS_HOME") or "~/.keras")
+    keras_home = _expand_home(os.environ.get("KERAS_HOME") or "~/.keras")
     places = (data_home, keras_home / "datasets" / "fashion-mnist", Path(_SYSTEM_FOLDER))
     paths = [data_home / file.downloaded_name]
     for place in dict.fromkeys(places):  # data_home may well be one of the others
@@ -279,7 +279,7 @@ def _find(file, data_home, problems):
         except (FileNotFoundError, NotADirectoryError):
             problems[path] = "no such file"
         except (OSError, ValueError) as error:
-            problems[path] = _without(path, error)
+            problems[path] = _message_without_path(path, error)
             warnings.warn(
                 f"A copy of Fashion-MNIST is passed over, and left there: {path}: {problems[path]}",
                 # Past _find, fetch_fashion_mnist and validate_params' wrapper.
@@ -341,15 +341,15 @@ def _download_from(url, file, data_home):
             return _load(part, file)
         except ValueError as error:
             # The temporary file, gone when this is read, is not what the user should look at.
-            raise ValueError(_without(part, error)) from error
+            raise ValueError(_message_without_path(part, error)) from error
 
 
-def _without(path, error):
+def _message_without_path(path, error):
     """Return the text of `error` without the path with which it may begin."""
     return str(error).removeprefix(f"{path}: ")
 
 
-def _nothing_good(file, problems, downloaded):
+def _not_found_error(file, problems, downloaded):
     reason = "" if downloaded else " and `download_if_missing` is False"
     tried = "\n".join(f"  {where}: {what}" for where, what in problems.items())
     return OSError(

@@ -12,7 +12,7 @@ from ._garments import PAINTERS
 from ._labels import TARGET_NAMES
 
 # Random numbers that decide one image; enough for the garment with the most details.
-_N_DICE = 40
+_N_UNIFORMS = 40
 # Pixels drawn at a time: bounds the memory. A chunk has no influence on what is drawn.
 _CHUNK_PIXELS = 2**20
 
@@ -168,7 +168,7 @@ def make_fashion_images(
     for start in range(0, n_samples, n_chunk):
         chunk = slice(start, min(start + n_chunk, n_samples))
         labels = target[chunk]
-        uniforms = garment_rng.random_sample((len(labels), _N_DICE))
+        uniforms = garment_rng.random_sample((len(labels), _N_UNIFORMS))
         levels = _draw_classes(labels, uniforms, image_size).reshape(len(labels), n_pixels)
         if noise > 0:
             levels = levels + noise * noise_rng.standard_normal(levels.shape)

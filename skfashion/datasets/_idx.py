@@ -25,7 +25,7 @@ _OTHER_TYPES = {
 }
 # numpy 1.x holds no more dimensions than this (numpy 2 holds 64); one limit for both.
 _MAX_DIMENSIONS = 32
-_CHUNK = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
 @validate_params({"path": [str, PathLike]}, prefer_skip_nested_validation=True)
@@ -188,7 +188,7 @@ def _read_at_most(stream, n_bytes):
     """Read up to `n_bytes`, taking memory only as bytes arrive, whatever was promised."""
     content = bytearray()
     while len(content) < n_bytes:
-        chunk = stream.read(min(_CHUNK, n_bytes - len(content)))
+        chunk = stream.read(min(_CHUNK_BYTES, n_bytes - len(content)))
         if not chunk:
             break
         content += chunk

@@ -5,17 +5,17 @@ from math import ceil
 
 import numpy as np
 
-_COARSE = 128  # pixels on the longer side, of which the background is learned
-_OF_Y, _OF_X = [0, 0, 0, 1, 1, 2], [0, 1, 2, 0, 1, 0]  # powers of order 2 at most
-_ROUNDS = 4  # of the fit, each without the pixels that the one before is far from
-_DEVIATION = 1.4826  # of a normal distribution, as a multiple of its median absolute value
-_BETTER = 0.7  # times the noise: what the fit of uneven light must come to
-_PLAIN = 1  # deviation of what is noise of the camera at most
-_MOST_NOISE = 20  # of a background with a pattern: more would hide the object too
-_CLEAR = 3.5  # deviations of the background, beyond which a pixel may be of the object
-_SPECK = 1 / 200  # of a row or column, which is too little to be of the object
-_PART = 1 / 10  # the same before a pattern, of the row or column with the most
-_FRAME = 1 / 50  # of the shorter side: how thick a frame around a photograph may be
+_FIT_SIZE = 128  # pixels on the longer side, of which the background is learned
+_Y_POWERS, _X_POWERS = [0, 0, 0, 1, 1, 2], [0, 1, 2, 0, 1, 0]  # powers of order 2 at most
+_N_FIT_ROUNDS = 4  # of the fit, each without the pixels that the one before is far from
+_MAD_TO_STD = 1.4826  # of a normal distribution, as a multiple of its median absolute value
+_MAX_NOISE_RATIO = 0.7  # times the noise: what the fit of uneven light must come to
+_MAX_CAMERA_NOISE = 1  # deviation of what is noise of the camera at most
+_MAX_NOISE = 20  # of a background with a pattern: more would hide the object too
+_OBJECT_DEVIATIONS = 3.5  # deviations of the background, beyond which a pixel may be of the object
+_SPECK_FRACTION = 1 / 200  # of a row or column, which is too little to be of the object
+_PATTERN_FRACTION = 1 / 10  # the same before a pattern, of the row or column with the most
+_MAX_FRAME_FRACTION = 1 / 50  # of the shorter side: how thick a frame around a photograph may be
 _FRAME_TOLERANCE = 25  # levels
 
 
@@ -38,7 +38,9 @@ class Background:
     @property
     def is_even(self):
         """Whether it is of one colour, but for what noise a camera has."""
-        return self.noise <= _PLAIN and np.count_nonzero(self.coefficients.any(axis=2)) <= 1
+        return (
+            self.noise <= _MAX_CAMERA_NOISE and np.count_nonzero(self.coefficients.any(axis=2)) <= 1
+        )
 
     def colors(self, width, height, box=(0, 0, 1, 1)):
         """Return the colours at evenly spread places.
@@ -65,17 +67,17 @@ def _powers(x):
     return np.stack([np.ones_like(x), x, x * x], axis=1, dtype=np.float32)
 
 
-def _largest(apart):
+def _max_over_channels(apart):
     """Return the largest of three channels; so far faster than along a short axis."""
     return np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2])
 
 
-def _step(photograph):
-    return max(1, max(photograph.size) // _COARSE)
+def _reduction_factor(photograph):
+    return max(1, max(photograph.size) // _FIT_SIZE)
 
 
-def _share_near(colors, color):
-    return np.mean(_largest(np.abs(colors - color)) <= _FRAME_TOLERANCE)
+def _fraction_near(colors, color):
+    return np.mean(_max_over_channels(np.abs(colors - color)) <= _FRAME_TOLERANCE)
 
 
 def _ring(photograph, depth):
@@ -94,20 +96,20 @@ def _ring(photograph, depth):
 def without_frame(photograph):
     """Return a photograph without the thin, plain frame around it, if it has one."""
     shorter = min(photograph.size)
-    if shorter < 1 / _FRAME:
+    if shorter < 1 / _MAX_FRAME_FRACTION:
         return photograph
-    depth = ceil(shorter * _FRAME)
+    depth = ceil(shorter * _MAX_FRAME_FRACTION)
     frame, within = _ring(photograph, 0), _ring(photograph, depth)
     color, ground = np.median(frame, axis=0), np.median(within, axis=0)
     if (
         np.abs(color - ground).max() <= _FRAME_TOLERANCE
-        or _share_near(frame, color) < 0.9
-        or _share_near(within, ground) < 0.75
+        or _fraction_near(frame, color) < 0.9
+        or _fraction_near(within, ground) < 0.75
     ):
         return photograph
     inner = photograph.crop((depth, depth, photograph.width - depth, photograph.height - depth))
     # Where nothing is in it, the frame is the background of an object that fills the photograph.
-    is_empty = _share_near(np.asarray(inner, dtype=np.float32), ground) > 1 - _SPECK
+    is_empty = _fraction_near(np.asarray(inner, dtype=np.float32), ground) > 1 - _SPECK_FRACTION
     return photograph if is_empty else inner
 
 
@@ -123,7 +125,7 @@ def fit_background(photograph):
     -------
     Background
     """
-    pixels = np.asarray(photograph.reduce(_step(photograph)))
+    pixels = np.asarray(photograph.reduce(_reduction_factor(photograph)))
     height, width = pixels.shape[:2]
     is_border = np.ones((height, width), dtype=bool)
     is_border[1:-1, 1:-1] = False
@@ -132,20 +134,20 @@ def fit_background(photograph):
     coefficients = np.zeros((3, 3, 3), dtype=np.float32)
     coefficients[0, 0] = np.median(colors, axis=0)
     apart = np.abs(colors - coefficients[0, 0])
-    noise = _noise(apart)
-    if noise > _PLAIN:
+    noise = _robust_std(apart)
+    if noise > _MAX_CAMERA_NOISE:
         x, y = _powers((2 * j + 1) / width - 1), _powers((2 * i + 1) / height - 1)
-        terms = y[:, _OF_Y] * x[:, _OF_X]
-        for _ in range(_ROUNDS):
-            apart = _largest(apart)
-            near = apart <= 2 * _DEVIATION * np.median(apart) + 1
+        terms = y[:, _Y_POWERS] * x[:, _X_POWERS]
+        for _ in range(_N_FIT_ROUNDS):
+            apart = _max_over_channels(apart)
+            near = apart <= 2 * _MAD_TO_STD * np.median(apart) + 1
             uneven = _least_squares(terms[near], colors[near])
             apart = np.abs(colors - terms @ uneven)
         # A polynomial fits anything a little better, as an object that touches the border.
-        if _noise(apart) < _BETTER * noise:
-            noise = _noise(apart)
-            coefficients[_OF_Y, _OF_X] = uneven
-    return Background(coefficients, min(noise, _MOST_NOISE))
+        if _robust_std(apart) < _MAX_NOISE_RATIO * noise:
+            noise = _robust_std(apart)
+            coefficients[_Y_POWERS, _X_POWERS] = uneven
+    return Background(coefficients, min(noise, _MAX_NOISE))
 
 
 def _least_squares(terms, colors):
@@ -153,8 +155,8 @@ def _least_squares(terms, colors):
     return np.linalg.lstsq(terms.T @ terms, terms.T @ colors, rcond=None)[0]
 
 
-def _noise(apart):
-    return float(_DEVIATION * np.median(apart, axis=0).max())
+def _robust_std(apart):
+    return float(_MAD_TO_STD * np.median(apart, axis=0).max())
 
 
 def box_of_object(photograph, background, tolerance):
@@ -175,12 +177,12 @@ def box_of_object(photograph, background, tolerance):
         None if nothing differs; all of the photograph if a pattern may hide what does.
     """
     # An even background is trimmed to the pixel; on others, noise and patterns are averaged out.
-    step = 1 if background.is_even else _step(photograph)
-    apart = _distances(photograph.reduce(step), background)
-    noise = _CLEAR * background.noise
+    step = 1 if background.is_even else _reduction_factor(photograph)
+    apart = _distance_from_background(photograph.reduce(step), background)
+    noise = _OBJECT_DEVIATIONS * background.noise
     differs = apart > max(tolerance, noise)
     (left, right), (top, bottom) = (
-        _ends(np.count_nonzero(differs, axis=axis) / differs.shape[axis], background.is_even)
+        _extent(np.count_nonzero(differs, axis=axis) / differs.shape[axis], background.is_even)
         for axis in (0, 1)
     )
     width, height = photograph.size
@@ -189,11 +191,11 @@ def box_of_object(photograph, background, tolerance):
     return left * step, top * step, min(right * step, width), min(bottom * step, height)
 
 
-def _distances(photograph, background):
+def _distance_from_background(photograph, background):
     """Return the distance of each pixel from the background, in the channel where it is largest."""
     if not background.is_even:
         colors = background.colors(*photograph.size)
-        return _largest(np.abs(np.asarray(photograph) - colors))
+        return _max_over_channels(np.abs(np.asarray(photograph) - colors))
     from PIL import Image, ImageChops  # several times as fast
 
     color = np.rint(background.coefficients[0, 0]).astype(int)
@@ -202,8 +204,8 @@ def _distances(photograph, background):
     return np.asarray(ImageChops.lighter(ImageChops.lighter(red, green), blue))
 
 
-def _ends(shares, is_even):
+def _extent(shares, is_even):
     """Return where the object begins and ends, by the share of each row or column that differs."""
-    least = _SPECK if is_even else max(_SPECK, _PART * shares.max())
+    least = _SPECK_FRACTION if is_even else max(_SPECK_FRACTION, _PATTERN_FRACTION * shares.max())
     (found,) = np.nonzero(shares > least)
     return (int(found[0]), int(found[-1]) + 1) if len(found) else (0, 0)

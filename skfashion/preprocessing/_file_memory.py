@@ -9,7 +9,7 @@ from ._image_loader import ImageLoader
 from ._photographs import is_path, list_of_photographs
 
 
-class _File(str):
+class _PathWithState(str):
     """A path that pickles, and so joblib's keys, tell apart by the file, its size and its times."""
 
     def __new__(cls, path):
@@ -25,9 +25,9 @@ class _File(str):
         return file
 
 
-def _known(item, position):
+def _with_state(item, position):
     if is_path(item):
-        return _File(item)
+        return _PathWithState(item)
     if hasattr(item, "read") and not isinstance(item, io.BytesIO):  # which joblib knows by its name
         raise ValueError(
             f"X[{position}] is an open file, whose content a pipeline with memory cannot know "
@@ -65,8 +65,11 @@ class FileMemory:
 
         def call(transformer, X, *args, **kwargs):
             if isinstance(transformer, ImageLoader):
-                transformer._cached_as = None
-                X = [_known(item, position) for position, item in enumerate(list_of_photographs(X))]
+                transformer._cache_key = None
+                X = [
+                    _with_state(item, position)
+                    for position, item in enumerate(list_of_photographs(X))
+                ]
             return cached(transformer, X, *args, **kwargs)
 
         return call

@@ -21,14 +21,14 @@ from ._photographs import (
 )
 
 # A photograph is averaged down to so many times the image, before its edges are trimmed.
-_WORKING_SIZE = 16
+_WORKING_SCALE = 16
 # The data set was subsampled from thumbnails of 51 x 73 pixels.
-_THUMBNAIL_SIZE = 73 / 28
-_GRAY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as Pillow's
-_BLANK = 13  # levels, which an image must reach somewhere to show anything
-_NAMES = 5  # in a warning
+_THUMBNAIL_SCALE = 73 / 28
+_GRAY_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as Pillow's
+_MIN_VISIBLE_LEVEL = 13  # levels, which an image must reach somewhere to show anything
+_MAX_NAMES = 5  # in a warning
 # Deviations of the background, up to which a pixel is as black as it.
-_CORE = 1.5
+_BLACK_DEVIATIONS = 1.5
 
 
 def _sharpening_kernel():
@@ -38,7 +38,7 @@ def _sharpening_kernel():
     return (kernel / kernel.sum()).astype(np.float32)[:, :, np.newaxis]
 
 
-_SHARPENING = _sharpening_kernel()
+_SHARPENING_KERNEL = _sharpening_kernel()
 
 
 def _subsample(image, height, width):
@@ -48,15 +48,15 @@ def _subsample(image, height, width):
     scale = min(width / image.width, height / image.height)
     size = [max(1, round(side * scale)) for side in image.size]
     thumbnail = [
-        min(side, ceil(small * _THUMBNAIL_SIZE))
+        min(side, ceil(small * _THUMBNAIL_SCALE))
         for side, small in zip(image.size, size, strict=True)
     ]
     return image.resize(thumbnail, Resampling.BOX).resize(size, Resampling.NEAREST)
 
 
-def _from_background(pixels, colors, noise):
+def _brightness(pixels, colors, noise):
     """Return how far pixels are from the background, from 0 to 255, as far as one can be."""
-    apart = np.maximum(np.abs(pixels - colors) - _CORE * noise, 0)
+    apart = np.maximum(np.abs(pixels - colors) - _BLACK_DEVIATIONS * noise, 0)
     return 255 * apart / np.maximum(colors, 255 - colors)
 
 
@@ -261,14 +261,14 @@ class ImageLoader(TransformerMixin, Estimator):
                     canvas=canvas,
                     max_pixels=self.max_pixels,
                     formats=formats,
-                    needed=_WORKING_SIZE * max(shape[:2]),
+                    needed=_WORKING_SCALE * max(shape[:2]),
                 ),
                 images[position],
             )
-            if images[position].max() < _BLANK:
+            if images[position].max() < _MIN_VISIBLE_LEVEL:
                 blank.append(name_of(item, position))
         if blank:
-            names = ", ".join(blank[:_NAMES]) + (", ..." if len(blank) > _NAMES else "")
+            names = ", ".join(blank[:_MAX_NAMES]) + (", ..." if len(blank) > _MAX_NAMES else "")
             warn_user(
                 f"{len(blank)} of {len(photographs)} images are black or nearly so, as nothing "
                 f"stands out from the background of their photographs: {names}. An object may have "
@@ -280,7 +280,7 @@ class ImageLoader(TransformerMixin, Estimator):
     def _draw(self, photograph, image):
         """Draw what stands out from the background into the middle of a black image."""
         height, width = image.shape[:2]
-        factor = max(1, max(photograph.size) // (_WORKING_SIZE * max(height, width)))
+        factor = max(1, max(photograph.size) // (_WORKING_SCALE * max(height, width)))
         photograph = without_frame(photograph.reduce(factor))
         background = fit_background(photograph)
         box = box_of_object(photograph, background, 255 * (self.trim or 0))
@@ -291,11 +291,11 @@ class ImageLoader(TransformerMixin, Estimator):
         pixels = np.asarray(_subsample(photograph.crop(box), height, width), dtype=np.float32)
         part = np.divide(box, 2 * photograph.size)
         colors = background.colors(*pixels.shape[1::-1], part)
-        pixels = _from_background(pixels, colors, background.noise)
+        pixels = _brightness(pixels, colors, background.noise)
         if self.sharpen:
-            pixels = correlate(pixels, _SHARPENING, mode="nearest").clip(0, 255)
+            pixels = correlate(pixels, _SHARPENING_KERNEL, mode="nearest").clip(0, 255)
         if image.shape[2:] != (3,):
-            pixels = pixels @ _GRAY
+            pixels = pixels @ _GRAY_WEIGHTS
         # Of an odd margin, Fashion-MNIST has the larger part at the top and on the left.
         top, left = (height - len(pixels) + 1) // 2, (width - pixels.shape[1] + 1) // 2
         part = image[top : top + len(pixels), left : left + pixels.shape[1]]
@@ -314,7 +314,7 @@ class ImageLoader(TransformerMixin, Estimator):
         # Pipelines with `memory` clone before they cache, and joblib knows a photograph by its
         # path: it must not take one that was replaced for the one before. See FileMemory.
         cloned = super().__sklearn_clone__()
-        cloned._cached_as = uuid4().hex
+        cloned._cache_key = uuid4().hex
         return cloned
 
     def __sklearn_tags__(self):

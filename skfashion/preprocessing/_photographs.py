@@ -15,7 +15,7 @@ import numpy as np
 from skfashion._files import local_path, open_regular
 
 # What Pillow raises where the content of a file is not what its format says.
-_CORRUPT = (
+_DECODING_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -29,19 +29,19 @@ _CORRUPT = (
 )
 # Formats of Pillow whose readers are part of it, or of pillow-heif, and start no other program.
 FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP")
-_ORIGIN = "a path, a binary file, an image of Pillow, or an array of pixels"
-_MORE_FORMATS = "The parameter formats of ImageLoader allows others."
-_VARIANTS = ("MPO",)  # what Pillow calls a JPEG file of several pictures
-_JPEG = ("JPEG", "MPO")
+_EXPECTED_ITEMS = "a path, a binary file, an image of Pillow, or an array of pixels"
+_FORMATS_HINT = "The parameter formats of ImageLoader allows others."
+_FORMAT_VARIANTS = ("MPO",)  # what Pillow calls a JPEG file of several pictures
+_JPEG_FORMATS = ("JPEG", "MPO")
 # JPEG files of more pixels are decoded at a half, a quarter or an eighth of their size.
-_LARGE = 2**24
-_MOST_SCANS = 32  # of a progressive JPEG file of as many pixels as there may be
+_MIN_DRAFT_PIXELS = 2**24
+_MAX_SCANS = 32  # of a progressive JPEG file of as many pixels as there may be
 _TILE_WIDTH, _TILE_HEIGHT = 322, 323  # tags of TIFF
-_ENOUGH = 2**21  # pixels
-_loading = threading.Lock()
+_MAX_CANVAS_PIXELS = 2**21  # by which the colour of a canvas is chosen
+_loading_lock = threading.Lock()
 _BITS_PER_SAMPLE, _MAX_SAMPLE_VALUE = 258, 281  # tags of TIFF
-_NEARLY_WHITE = 191  # mean of an object that would not show on white
-_HINTS = {
+_MIN_WHITE_LEVEL = 191  # mean of an object that would not show on white
+_HINTS_BY_TYPE = {
     bytes: " Wrap the content of a file in io.BytesIO.",
     list: " Pass one list of images, not a list of lists; pixels as an array.",
 }
@@ -141,24 +141,24 @@ def read_rgb(item, position, *, canvas, max_pixels, formats, needed):
         if not getattr(item, "tile", None):  # read already
             _check_size(item.size, max_pixels, name)
             return _as_rgb(item, canvas, name)
-        if item.format not in (*formats, *_VARIANTS):
+        if item.format not in (*formats, *_FORMAT_VARIANTS):
             raise ValueError(
                 f"{name}: expected an image in one of the formats {', '.join(formats)}, got one in "
-                f"{item.format}. {_MORE_FORMATS}"
+                f"{item.format}. {_FORMATS_HINT}"
             )
-        with _loading, _errors_of_pillow(name):  # threads may have the same one
+        with _loading_lock, _pillow_errors(name):  # threads may have the same one
             if getattr(item, "tile", None):
                 _check_cost(item, item.fp, max_pixels, name)
             item.load()
         return _as_rgb(item, canvas, name)
     if not (is_path(item) or hasattr(item, "read")):
-        hint = _HINTS.get(type(item), "")
-        raise ValueError(f"{name}: expected {_ORIGIN}; got {type(item).__name__}.{hint}")
+        hint = _HINTS_BY_TYPE.get(type(item), "")
+        raise ValueError(f"{name}: expected {_EXPECTED_ITEMS}; got {type(item).__name__}.{hint}")
     with _opened(item, name) as file:
-        with _errors_of_pillow(name, formats):
+        with _pillow_errors(name, formats):
             image = load_pillow().open(file, formats=formats)
         with image:
-            with _errors_of_pillow(name):
+            with _pillow_errors(name):
                 _check_cost(image, file, max_pixels, name)
                 _decode_smaller(image, needed)
             return _as_rgb(image, canvas, name, is_own=True)
@@ -178,7 +178,7 @@ def name_of(item, position):
 @contextmanager
 def _opened(item, name):
     if not is_path(item):
-        yield io.BytesIO(_rest_of(item, name))
+        yield io.BytesIO(_read_rest(item, name))
         return
     try:
         local_path(item)
@@ -203,7 +203,7 @@ def _opened(item, name):
         yield file
 
 
-def _rest_of(file, name):
+def _read_rest(file, name):
     if getattr(file, "closed", False):
         raise ValueError(f"{name}: expected an open file, got a closed one: open it again.")
     can_return = getattr(file, "seekable", bool)()
@@ -222,7 +222,7 @@ def _rest_of(file, name):
 
 
 @contextmanager
-def _errors_of_pillow(name, formats=()):
+def _pillow_errors(name, formats=()):
     Image = load_pillow()
     try:
         yield
@@ -237,15 +237,15 @@ def _errors_of_pillow(name, formats=()):
         raise ValueError(
             f"{name}: expected an image in one of the formats {', '.join(formats)}, but Pillow "
             "cannot identify it: it may be something else or a damaged file, or have pixels of a "
-            f"kind that Pillow does not read, such as 64-bit ones. {_MORE_FORMATS}"
+            f"kind that Pillow does not read, such as 64-bit ones. {_FORMATS_HINT}"
         ) from error
-    except _CORRUPT as error:
+    except _DECODING_ERRORS as error:
         if getattr(error, "errno", None) is not None:  # the system's own, such as of a bad disk
             raise OSError(error.errno, f"{name} cannot be read: {error.strerror}") from error
         known = f" in one of the formats {', '.join(formats)}" if formats else ""
         raise ValueError(
             f"{name}: expected an image{known}, found something else or a damaged file: "
-            f"{str(error).strip()}{'. ' + _MORE_FORMATS if formats else ''}"
+            f"{str(error).strip()}{'. ' + _FORMATS_HINT if formats else ''}"
         ) from error
 
 
@@ -265,16 +265,16 @@ class TooLargeError(ValueError):
 def _check_cost(image, file, max_pixels, name):
     """Raise an error if an image, which is not yet read, would take too much memory or time."""
     _check_size(image.size, max_pixels, name)
-    if image.format in _JPEG:
+    if image.format in _JPEG_FORMATS:
         n_pixels = image.size[0] * image.size[1]
-        if n_pixels * _count_scans(file) > _MOST_SCANS * max_pixels:
+        if n_pixels * _count_scans(file) > _MAX_SCANS * max_pixels:
             raise TooLargeError(
                 f"{name} has {image.size[0]} x {image.size[1]} pixels in {_count_scans(file)} "
                 "scans, which would take long to decode. Save it as another file, or raise "
                 "max_pixels if you trust it."
             )
     tags = getattr(image, "tag_v2", {})
-    tile = _tag(tags, _TILE_WIDTH), _tag(tags, _TILE_HEIGHT)
+    tile = _max_tag_value(tags, _TILE_WIDTH), _max_tag_value(tags, _TILE_HEIGHT)
     _check_size(tile, max_pixels, f"A tile of {name}")
 
 
@@ -292,7 +292,7 @@ def _count_scans(file):
 
 def _decode_smaller(image, needed):
     """Have a large JPEG file decoded at a part of its size, if `needed` pixels a side are left."""
-    if image.format not in _JPEG or image.size[0] * image.size[1] <= _LARGE:
+    if image.format not in _JPEG_FORMATS or image.size[0] * image.size[1] <= _MIN_DRAFT_PIXELS:
         return
     part = max(1, max(image.size) // needed)
     image.draft(None, [-(-side // part) for side in image.size])
@@ -346,7 +346,7 @@ def _as_rgb(image, canvas, name, *, is_own=False):
     is_deep = ";16" in str(
         getattr(image, "tile", "")
     )  # which says how to read it, until it is read
-    with _errors_of_pillow(name):
+    with _pillow_errors(name):
         upright = ImageOps.exif_transpose(image, in_place=is_own) or image
     if upright.mode.startswith(("I", "F")):  # 16 bits and more, which Pillow would clip to 8
         pixels = np.asarray(upright)
@@ -356,13 +356,13 @@ def _as_rgb(image, canvas, name, *, is_own=False):
                     f"{name}: expected pixels of at least 0, got some of {pixels.min()} (mode "
                     f"{upright.mode!r})."
                 )
-            white = _range_of(pixels.max(), tags, name)
+            white = _white_level(pixels.max(), tags, name)
             pixels = np.divide(pixels, np.float32(white), dtype=np.float32)
         upright = _from_array(pixels, name)
     elif is_deep and upright.mode in ("LA", "RGB", "RGBA"):  # Pillow keeps the upper 8 bits
         colors = upright.getextrema()[: 1 if upright.mode == "LA" else 3]
         _check_depth(max(high for _, high in colors) << 8, name)
-    with _errors_of_pillow(name):
+    with _pillow_errors(name):
         if upright.mode == "La":  # premultiplied, which Pillow converts to one mode only
             upright = upright.convert("LA")
         if upright.has_transparency_data:
@@ -372,12 +372,12 @@ def _as_rgb(image, canvas, name, *, is_own=False):
         return upright.convert("RGB")
 
 
-def _range_of(highest, tags, name):
+def _white_level(highest, tags, name):
     """Return the level that is white, of integer pixels of more than 8 bits."""
-    told = _tag(tags, _MAX_SAMPLE_VALUE)
+    told = _max_tag_value(tags, _MAX_SAMPLE_VALUE)
     if told and highest <= told:
         return told
-    bits = _tag(tags, _BITS_PER_SAMPLE)
+    bits = _max_tag_value(tags, _BITS_PER_SAMPLE)
     if 8 < bits < 16:
         return 2**bits - 1
     if highest <= 255:  # bytes, as Pillow's own conversions leave them
@@ -386,7 +386,7 @@ def _range_of(highest, tags, name):
     return 65535
 
 
-def _tag(tags, number):
+def _max_tag_value(tags, number):
     value = tags.get(number)
     values = value if isinstance(value, tuple) else (value,)
     return max((n for n in values if isinstance(n, int)), default=0)
@@ -403,14 +403,14 @@ def _check_depth(highest, name):
 
 def _canvas_of(image):
     # Of a large one, a smaller one tells enough.
-    factor = max(1, isqrt(image.size[0] * image.size[1] // _ENOUGH))
+    factor = max(1, isqrt(image.size[0] * image.size[1] // _MAX_CANVAS_PIXELS))
     pixels = np.asarray(image.reduce(factor) if factor > 1 else image)
     alpha = pixels[:, :, 3] / np.float32(255)
     if not alpha.any():
         return "white"
     border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
     if np.median(border) < 0.5:  # an object, cut out
-        return "black" if _mean_level(pixels, alpha) > _NEARLY_WHITE else "white"
+        return "black" if _mean_level(pixels, alpha) > _MIN_WHITE_LEVEL else "white"
     alpha[1:-1, 1:-1] = 0
     return "white" if _mean_level(pixels, alpha) > 127.5 else "black"
 

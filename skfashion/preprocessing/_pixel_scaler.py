@@ -12,7 +12,7 @@ from skfashion._validation import (
     validate_images,
 )
 
-_ROWS = 1024  # at a time: few enough to stay in the processor's cache
+_ROWS_PER_BLOCK = 1024  # at a time: few enough to stay in the processor's cache
 
 
 def _subtract(rows, low, *, out):
@@ -164,11 +164,11 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
         # What is on disk, as it may not fit into memory, is scaled to disk.
         make = temporary_memmap if isinstance(X, np.memmap) else np.empty
         scaled = make(rows.shape, dtype)
-        for start in range(0, len(rows), _ROWS):
-            part = scaled[start : start + _ROWS]
+        for start in range(0, len(rows), _ROWS_PER_BLOCK):
+            part = scaled[start : start + _ROWS_PER_BLOCK]
             # Beyond what dtype holds are pixels that are clipped only.
             with np.errstate(over="ignore"):
-                _subtract(rows[start : start + _ROWS], low, out=part)
+                _subtract(rows[start : start + _ROWS_PER_BLOCK], low, out=part)
             part /= high - low
             part *= feature_high - feature_low
             part += feature_low
