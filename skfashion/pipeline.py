@@ -1,6 +1,8 @@
-"""Pipelines ready to fit."""
+"""Factories of complete pipelines."""
 
 from numbers import Real
+from os import PathLike
+from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -17,27 +19,27 @@ from skfashion.preprocessing._file_memory import FileMemory
 __all__ = ["export_onnx", "make_cnn_pipeline", "make_knn_pipeline"]
 
 
-def _settings(preset, architecture, random_erasing):
+def _settings(preset: str | None, architecture: Any, random_erasing: float | None) -> dict:
     if architecture is None:
         return preset_settings(preset or "fast", random_erasing)
     if preset is not None:
         raise ValueError(
-            f"A preset comes with its architecture: pass preset={preset!r} or architecture="
-            f"{architecture!r} only."
+            f"preset and architecture cannot be combined, got preset={preset!r} and architecture="
+            f"{architecture!r}. Pass only one of them."
         )
     if random_erasing is None:
         return {"architecture": architecture}
     return {"architecture": architecture, "augmenter": erasing_of_scaled(random_erasing)}
 
 
-def _loader(from_files, image_shape=None):
-    """Return the first step of a pipeline that takes photographs, in a list that may be empty."""
+def _loader(from_files: bool, image_shape: Any = None) -> list[tuple[str, ImageLoader]]:
+    """Return a list with the loader step, or an empty list."""
     if not from_files:
         return []
     return [("loader", ImageLoader() if image_shape is None else ImageLoader(image_shape))]
 
 
-def _memory(memory, from_files):
+def _memory(memory: Any, from_files: bool) -> Any:
     return FileMemory(memory) if from_files and memory is not None else memory
 
 
@@ -50,72 +52,68 @@ def _memory(memory, from_files):
     prefer_skip_nested_validation=True,
 )
 def make_cnn_pipeline(
-    preset=None,
+    preset: str | None = None,
     *,
-    architecture=None,
-    random_erasing=None,
-    image_shape=None,
-    from_files=False,
-    memory=None,
-    **cnn_parameters,
-):
-    """Make a pipeline from pixels of bytes to the classes of a convolutional network.
+    architecture: Any = None,
+    random_erasing: float | None = None,
+    image_shape: int | tuple[int, ...] | None = None,
+    from_files: bool = False,
+    memory: str | PathLike | Any = None,
+    **cnn_parameters: Any,
+) -> Pipeline:
+    """Create a pipeline that scales and reshapes pixels and trains a convolutional network.
 
     Parameters
     ----------
     preset : {"fast", "balanced", "best"} or None, default=None
-        Settings of the network and of its training that need no further choice, found on
-        Fashion-MNIST: a larger network and more epochs from one to the next. On two cores with
-        bfloat16 instructions, its 60,000 training images take 2, 10 and 99 minutes, and the
-        accuracy on its test images is 0.937, 0.948 and 0.956. None: "fast", or with an
-        `architecture` the defaults of :class:`~skfashion.neural_network.KerasCNNClassifier`.
-        Fewer images are gone through more often, so that the optimizer takes enough steps: a
-        preset's `epochs` are ``(epochs, steps)``, at least so many of both; the fitted network has
-        ``n_iter_`` and ``n_steps_``. ``epochs=...`` sets another number.
+        Settings of the network and its training, chosen on held-out training images of
+        Fashion-MNIST. With all 60,000 training images and two cores with bfloat16 instructions,
+        training takes 2, 10 and 99 minutes, and the test accuracy is 0.937, 0.948 and 0.956. None
+        is "fast", unless `architecture` is given. The `epochs` of a preset are ``(epochs, steps)``,
+        a minimum of both, so that small data sets are trained for more epochs.
 
     architecture : str, callable or None, default=None
-        A network of one's own choice, as in :class:`~skfashion.neural_network.KerasCNNClassifier`.
-        None: that of the preset, "small_resnet", which takes images of any size.
+        Another architecture, as in :class:`~skfashion.neural_network.KerasCNNClassifier`, with the
+        default settings of that class. None is the architecture of the preset, "small_resnet",
+        which takes images of any size.
 
     random_erasing : float or None, default=None
-        Probability, in [0, 1], that a training image has a rectangle erased, anew in each epoch
-        (:class:`~skfashion.preprocessing.RandomErasing`). None: as the preset has it: "fast" and
-        networks of one's own choice erase nothing. With these two, a search sets it by
-        ``cnn__augmenter__p``; the other two presets move images by a pixel or two first, so that
-        their augmenter is a list, of which a search sets the whole.
+        Probability, in [0, 1], that a rectangle of a training image is erased, drawn again in each
+        epoch (:class:`~skfashion.preprocessing.RandomErasing`). None is the setting of the preset;
+        "fast" and other architectures erase nothing. It is searched as ``cnn__augmenter__p``,
+        except with "balanced" and "best", whose augmenter is a list that also shifts the images.
 
     image_shape : int, tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, channels)`` of the images in rows of pixels, or the
-        side of square ones, as in :class:`~skfashion.preprocessing.ImageReshaper`; with
-        `from_files`, those that the loader makes.
+        side of square images, as in :class:`~skfashion.preprocessing.ImageReshaper`. With
+        `from_files`, it is the shape of the images that the loader returns.
 
     from_files : bool, default=False
-        Whether the pipeline begins with a step "loader", an
-        :class:`~skfashion.preprocessing.ImageLoader`, and so takes photographs: a list of paths, of
-        open files, of images of Pillow or of arrays. They become 28 x 28 gray images, unless
-        `image_shape` or ``loader__...`` says otherwise.
+        Whether the first step is an :class:`~skfashion.preprocessing.ImageLoader`, named "loader".
+        The pipeline then takes a list of paths, open files, Pillow images or arrays. They become
+        gray images of 28 x 28 pixels, unless `image_shape` or ``loader__...`` is set.
 
     memory : str, joblib.Memory or None, default=None
-        Where :class:`~sklearn.pipeline.Pipeline` caches the steps before the last, if anywhere.
-        Files that have changed since, by their size or time of change, are read again. With
-        `from_files`, open files are refused, as their content could change: pass paths.
+        Cache of the steps before the last, as in :class:`~sklearn.pipeline.Pipeline`. Files that
+        have changed, by their size or their times, are read again. With `from_files`, open files
+        are refused, because their content cannot be identified: pass paths.
 
     **cnn_parameters
-        Other parameters of :class:`~skfashion.neural_network.KerasCNNClassifier`, instead of
-        those of the preset.
+        Parameters of :class:`~skfashion.neural_network.KerasCNNClassifier`, which override those
+        of the preset.
 
     Returns
     -------
     sklearn.pipeline.Pipeline
-        With the steps "scaler", "reshaper" and "cnn", after "loader" with `from_files`, so that a
-        search sets ``cnn__learning_rate`` and the like. Pixels are expected from 0 to 255; for
-        those in [0, 1], set ``scaler__pixel_range=(0, 1)``.
+        Its steps are "scaler", "reshaper" and "cnn", after "loader" with `from_files`. Parameters
+        of the network have the prefix ``cnn__``. Pixels are expected in [0, 255]; for pixels in
+        [0, 1], set ``scaler__pixel_range=(0, 1)``.
 
     Raises
     ------
     ValueError
-        If there is no such preset, `random_erasing` is no probability, or two parameters
-        contradict each other: `preset` and `architecture`, or `random_erasing` and `augmenter`.
+        If the preset does not exist, `random_erasing` is not a probability, or both `preset` and
+        `architecture`, or both `random_erasing` and `augmenter`, are given.
 
     Examples
     --------
@@ -132,15 +130,13 @@ def make_cnn_pipeline(
     ImageLoader(image_shape=(64, 64, 3))
     """
     if random_erasing is not None and "augmenter" in cnn_parameters:
+        raise ValueError("random_erasing and augmenter cannot be combined. Pass only one of them.")
+    if isinstance(random_erasing, bool):  # scikit-learn's validation takes it as a number
         raise ValueError(
-            "random_erasing sets the augmenter: pass one of random_erasing and augmenter only."
-        )
-    if isinstance(random_erasing, bool):  # a number to scikit-learn, but meant as a switch
-        raise ValueError(
-            f"random_erasing is a probability, such as 0.15, or None; got {random_erasing}."
+            f"random_erasing must be a probability, such as 0.15, or None; got {random_erasing}."
         )
     settings = _settings(preset, architecture, random_erasing)
-    # Images that are loaded have a shape, which the reshaper takes from them.
+    # The loader returns images, whose shape the reshaper keeps.
     reshaper = ImageReshaper(None if from_files else image_shape)
     return Pipeline(
         [
@@ -154,40 +150,41 @@ def make_cnn_pipeline(
 
 
 @validate_params({"from_files": ["boolean"]}, prefer_skip_nested_validation=True)
-def make_knn_pipeline(*, from_files=False, memory=None, **knn_parameters):
-    """Make a pipeline from pixels of bytes to the classes of their nearest neighbours.
+def make_knn_pipeline(
+    *, from_files: bool = False, memory: str | PathLike | Any = None, **knn_parameters: Any
+) -> Pipeline:
+    """Create a pipeline that scales pixels and finds exact nearest neighbors.
 
     Parameters
     ----------
     from_files : bool, default=False
-        Whether the pipeline begins with a step "loader", an
-        :class:`~skfashion.preprocessing.ImageLoader`, and so takes photographs: a list of paths, of
-        open files, of images of Pillow or of arrays; of other sizes than 28 x 28 by
-        ``set_params(loader__image_shape=...)``.
+        Whether the first step is an :class:`~skfashion.preprocessing.ImageLoader`, named "loader".
+        The pipeline then takes a list of paths, open files, Pillow images or arrays. For images of
+        another size than 28 x 28, use ``set_params(loader__image_shape=...)``.
 
     memory : str, joblib.Memory or None, default=None
-        Where :class:`~sklearn.pipeline.Pipeline` caches the steps before the last, if anywhere.
-        Files that have changed since, by their size or time of change, are read again. With
-        `from_files`, open files are refused, as their content could change: pass paths.
+        Cache of the steps before the last, as in :class:`~sklearn.pipeline.Pipeline`. Files that
+        have changed, by their size or their times, are read again. With `from_files`, open files
+        are refused, because their content cannot be identified: pass paths.
 
     **knn_parameters
-        All parameters of :class:`~skfashion.neighbors.VectorizedKNNClassifier`. The scaler refuses
-        missing pixels: for ``metric="nan_euclidean"``, scale them yourself, and set
+        Parameters of :class:`~skfashion.neighbors.VectorizedKNNClassifier`. The scaler refuses
+        missing pixels. For ``metric="nan_euclidean"``, scale the pixels yourself and set
         ``scaler="passthrough"``.
 
     Returns
     -------
     sklearn.pipeline.Pipeline
-        With the steps "scaler", "sqrt" and "knn", after "loader" with `from_files`, so that a
-        search sets ``knn__n_neighbors`` and the like. Pixels are expected from 0 to 255; for those
-        in [0, 1], set ``scaler__pixel_range=(0, 1)``.
+        Its steps are "scaler", "sqrt" and "knn", after "loader" with `from_files`. Parameters of
+        the classifier have the prefix ``knn__``. Pixels are expected in [0, 255]; for pixels in
+        [0, 1], set ``scaler__pixel_range=(0, 1)``.
 
     Notes
     -----
-    "sqrt" takes the square root of each pixel, so that large pixels count for less (as in the
-    Hellinger distance; Arandjelovic and Zisserman, "Three things everyone should know to improve
-    object retrieval", CVPR 2012). On Fashion-MNIST that is worth about one percent of accuracy;
-    ``sqrt="passthrough"`` leaves it out.
+    "sqrt" takes the square root of each pixel, which reduces the weight of bright pixels, as in the
+    Hellinger distance (Arandjelovic and Zisserman, "Three things everyone should know to improve
+    object retrieval", CVPR 2012). On Fashion-MNIST, it improves the accuracy by about one percent.
+    ``sqrt="passthrough"`` turns it off.
 
     Examples
     --------

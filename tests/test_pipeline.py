@@ -140,9 +140,9 @@ def test_presets():
             make_cnn_pipeline(wrong)
     with pytest.raises(ValueError, match=r"'random_erasing' parameter .*range \[0\.0, 1\.0\]"):
         make_cnn_pipeline(random_erasing=2)
-    with pytest.raises(ValueError, match=r"random_erasing is a probability.*got True"):
+    with pytest.raises(ValueError, match=r"random_erasing must be a probability.*got True"):
         make_cnn_pipeline(random_erasing=True)
-    with pytest.raises(ValueError, match="A preset comes with its architecture"):
+    with pytest.raises(ValueError, match="preset and architecture cannot be combined"):
         make_cnn_pipeline("fast", architecture="three_conv")
     with pytest.raises(ValueError, match="pass one of random_erasing and augmenter only"):
         make_cnn_pipeline(random_erasing=0.1, augmenter=None)
