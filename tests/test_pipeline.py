@@ -144,7 +144,7 @@ def test_presets():
         make_cnn_pipeline(random_erasing=True)
     with pytest.raises(ValueError, match="preset and architecture cannot be combined"):
         make_cnn_pipeline("fast", architecture="three_conv")
-    with pytest.raises(ValueError, match="pass one of random_erasing and augmenter only"):
+    with pytest.raises(ValueError, match="random_erasing and augmenter cannot be combined"):
         make_cnn_pipeline(random_erasing=0.1, augmenter=None)
 
 
