@@ -29,7 +29,8 @@ def largest_pixel(rows):
     some = rows[:: -(-len(rows) // _ROWS)]
     largest = np.maximum(some.max(axis=1), -some.min(axis=1).astype(float))
     largest = largest[largest > 0]  # no NaN either
-    return float(np.median(largest)) if len(largest) else None
+    # Of two in the middle the lower one, as their mean may overflow.
+    return float(np.quantile(largest, 0.5, method="lower")) if len(largest) else None
 
 
 def are_apart(one, other):

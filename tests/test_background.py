@@ -235,3 +235,15 @@ def test_a_single_pixel_in_the_corner_of_a_small_photograph_is_a_part_of_the_obj
         spotted[0, 0] = 0
         images = loader.transform([plain, spotted])
         assert np.array_equal(*images) == is_speck, side
+
+
+@pytest.mark.parametrize("deviation", [3, 4, 5])
+def test_noise_that_averages_leave_little_of_is_no_part_of_the_object(deviation):
+    clean = np.full((800, 600), 200.0)
+    clean[200:600, 150:450] = 60
+    expected = loader.transform([bytes_of(clean)])[0]
+    noisy = [
+        bytes_of(clean + np.random.default_rng(seed).normal(0, deviation, clean.shape))
+        for seed in range(5)
+    ]
+    assert_allclose(loader.transform(noisy), np.tile(expected, (5, 1, 1)), atol=60)

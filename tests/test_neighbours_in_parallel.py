@@ -77,9 +77,9 @@ def test_a_training_set_split_over_jobs_gives_the_same(data, metric, monkeypatch
     splits = []
     run = _search._run
 
-    def spy(queries, own, first, rows, *rest):
-        splits.append((first, len(rows)))
-        return run(queries, own, first, rows, *rest)
+    def spy(queries, first_query, first_row, rows, *rest):
+        splits.append((first_row, len(rows)))
+        return run(queries, first_query, first_row, rows, *rest)
 
     monkeypatch.setattr(_search, "_run", spy)
     knn.set_params(n_jobs=5)

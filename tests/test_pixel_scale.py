@@ -125,3 +125,10 @@ def test_layers_in_the_range_of_bytes_warn_of_pixels_that_are_scaled(scaled):
             KerasCNNClassifier(**SMALL, augmenter=augmenter).fit(*scaled)
     right = layers.RandomBrightness(0.2, value_range=(0, 1))
     assert messages(KerasCNNClassifier(**SMALL, augmenter=right).fit, *scaled) == []
+
+
+def test_the_largest_pixels_there_can_be_have_a_scale():
+    X = np.full((4, 16), 1.7e308)
+    knn = VectorizedKNNClassifier(1, metric="manhattan")
+    assert messages(knn.fit, X, [0, 1, 0, 1]) == []
+    assert messages(knn.predict, X) == []

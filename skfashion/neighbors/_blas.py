@@ -8,9 +8,9 @@ from joblib import cpu_count
 from threadpoolctl import ThreadpoolController
 
 _lock = threading.Lock()
-_users = 0
-_shared = False
-_before: dict = {}
+_n_users = 0
+_was_shared = False
+_limits_before: dict = {}
 
 
 @lru_cache(maxsize=1)
@@ -27,22 +27,26 @@ def limited_blas(n_threads=1):
     threads that come and go at the same time would take each other's limit for the one to go
     back to: the last to leave sets what the first one found.
     """
-    global _users, _shared, _before
+    global _n_users, _was_shared, _limits_before
     with _lock:
-        if _users == 0:
-            _before = {pool["filepath"]: pool["num_threads"] for pool in _threadpools().info()}
-        _shared = _shared or _users > 0
-        _users += 1
+        if _n_users == 0:
+            _limits_before = {
+                pool["filepath"]: pool["num_threads"] for pool in _threadpools().info()
+            }
+        _was_shared = _was_shared or _n_users > 0
+        _n_users += 1
     try:
         with _threadpools().limit(limits=min(n_threads, cpu_count())):
             yield
     finally:
         with _lock:
-            _users -= 1
-            if _users == 0 and _shared:
+            _n_users -= 1
+            if _n_users == 0 and _was_shared:
                 # A thread that ends leaves the control over the limit, which threadpoolctl gives
                 # to one thread at a time, to the next one that asks.
-                thread = threading.Thread(target=_threadpools().limit, kwargs={"limits": _before})
+                thread = threading.Thread(
+                    target=_threadpools().limit, kwargs={"limits": _limits_before}
+                )
                 thread.start()
                 thread.join()
-                _shared = False
+                _was_shared = False

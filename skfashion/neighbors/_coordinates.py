@@ -78,13 +78,13 @@ class Coordinates:
         step = -(-n_samples // max(1, min(MAX_SAMPLE_ROWS, MAX_SAMPLE_VALUES // n_features)))
         sample = read_only(np.ascontiguousarray(rows[::step]))
         scales = read_only(scales[::step].copy())
-        center, squared_norms = _spread(sample, scales)
+        center, squared_norms = _mean_and_squared_norms(sample, scales)
         # A few rows very far from the others would move the center away from them.
         near = squared_norms <= 16 * np.median(squared_norms)
         if MIN_NEAR_FRACTION <= near.mean() < 1:
             sample = read_only(sample[near])
             scales = read_only(scales[near]) if scales.size else scales
-            center, squared_norms = _spread(sample, scales)
+            center, squared_norms = _mean_and_squared_norms(sample, scales)
         largest = squared_norms.max()
         unit = 4.0 ** min(500, -(np.frexp(largest)[1] // 2)) if 0 < largest < np.inf else 1.0
         # With its last columns a row takes at most a fifth of what it takes in single precision.
@@ -178,7 +178,7 @@ class Coordinates:
         return coarse, fine, squared_norms
 
 
-def _spread(sample, scales):
+def _mean_and_squared_norms(sample, scales):
     """Return the mean of the rows, and the squared norms of their deviations from it."""
     from skfashion.neighbors._kernels import centred
 

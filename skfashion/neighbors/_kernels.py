@@ -137,7 +137,7 @@ def _replace_root(keys, numbers, key, number):
 
 
 @_compile
-def _lowest_in_blocks(bounds, lowest):
+def _block_minima(bounds, lowest):
     for block in range(lowest.shape[0]):
         low = np.float32(np.inf)
         for bound in bounds[block * ROWS_PER_BLOCK : (block + 1) * ROWS_PER_BLOCK]:
@@ -146,8 +146,8 @@ def _lowest_in_blocks(bounds, lowest):
 
 
 @_compile
-def _most_promising(bounds, lowest, own, keys, numbers):
-    """Write the rows of lowest bounds, without row `own`, to a heap of bounds and rows.
+def _most_promising(bounds, lowest, excluded, keys, numbers):
+    """Write the rows of lowest bounds, without row `excluded`, to a heap of bounds and rows.
 
     There are to be more rows than the heap takes.
     """
@@ -158,12 +158,12 @@ def _most_promising(bounds, lowest, own, keys, numbers):
             for j in range(
                 block * ROWS_PER_BLOCK, min((block + 1) * ROWS_PER_BLOCK, bounds.shape[0])
             ):
-                if bounds[j] < keys[0] and j != own:
+                if bounds[j] < keys[0] and j != excluded:
                     _replace_root(keys, numbers, np.float64(bounds[j]), j)
 
 
 @_compile
-def _candidates(bounds, lowest, limit, own, out):
+def _collect_candidates(bounds, lowest, limit, excluded, out):
     """Write the rows with bounds up to `limit` to `out`; return how many, or -1 if too many."""
     count = 0
     for block in range(lowest.shape[0]):
@@ -171,7 +171,7 @@ def _candidates(bounds, lowest, limit, own, out):
             for j in range(
                 block * ROWS_PER_BLOCK, min((block + 1) * ROWS_PER_BLOCK, bounds.shape[0])
             ):
-                if bounds[j] <= limit and j != own:
+                if bounds[j] <= limit and j != excluded:
                     if count == out.shape[0]:
                         return -1
                     out[count] = j
@@ -180,7 +180,7 @@ def _candidates(bounds, lowest, limit, own, out):
 
 
 @_compile
-def _raise_bounds(bounds, query_fine, fine, limit, rows):
+def _refine_bounds(bounds, query_fine, fine, limit, rows):
     """Raise the bounds of `rows`; move those still up to `limit` to the front, return how many."""
     last = fine.shape[1] - 1
     kept = 0
@@ -214,8 +214,8 @@ def nearest(
     rows,
     scales,
     first,
-    own,
-    most,
+    excluded,
+    max_candidates,
     distances,
     indices,
     given_up,
@@ -241,9 +241,9 @@ def nearest(
         the cosine distance of a row of zeros, 1.
     first : int
         Number of the first of the rows.
-    own : int64 array of shape (n_queries,)
+    excluded : int64 array of shape (n_queries,)
         Number of a row to leave out, or -1.
-    most : int
+    max_candidates : int
         A query for which the coarse bounds leave more rows than this is given up.
     distances : float64 array of shape (n_queries, n_neighbors)
         Squared distances: heaps with the greatest pair of distance and number first.
@@ -254,7 +254,7 @@ def nearest(
     n_queries, n_rows = bounds.shape
     k = distances.shape[1]
     lowest = np.empty((n_rows + ROWS_PER_BLOCK - 1) // ROWS_PER_BLOCK, np.float32)
-    found = np.empty(min(most, n_rows), np.int64)
+    candidates = np.empty(min(max_candidates, n_rows), np.int64)
     batch, batch_distances = np.empty(ROWS_PER_BATCH, np.int64), np.empty(ROWS_PER_BATCH)
     # The distances of the rows of lowest bounds tell early how near the neighbours are.
     n_trials = 2 * k if 16 * k <= n_rows else 0
@@ -267,16 +267,16 @@ def nearest(
         all_rows = offsets[q] == np.inf
         count = n_rows
         if not all_rows:
-            _lowest_in_blocks(bounds[q], lowest)
+            _block_minima(bounds[q], lowest)
             if n_trials:
-                _most_promising(bounds[q], lowest, own[q] - first, trial_bounds, trials)
+                _most_promising(bounds[q], lowest, excluded[q] - first, trial_bounds, trials)
                 _distances(rows, scales, trials, query, trial_bounds)
                 within = min(within, np.partition(trial_bounds, k - 1)[k - 1])
             limit = np.float32(within * unit + offsets[q])
-            count = _candidates(bounds[q], lowest, limit, own[q] - first, found)
+            count = _collect_candidates(bounds[q], lowest, limit, excluded[q] - first, candidates)
             if count > 0 and fine.shape[1]:
-                count = _raise_bounds(bounds[q], query_fine[q], fine, limit, found[:count])
-        if count < 0 or count > most:
+                count = _refine_bounds(bounds[q], query_fine[q], fine, limit, candidates[:count])
+        if count < 0 or count > max_candidates:
             given_up[q] = True
             continue
         at = 0
@@ -284,8 +284,8 @@ def nearest(
             limit = np.float32(within * unit + offsets[q])
             n = 0
             while at < count and n < ROWS_PER_BATCH:
-                batch[n] = at if all_rows else found[at]
-                n += first + at != own[q] if all_rows else bounds[q, batch[n]] <= limit
+                batch[n] = at if all_rows else candidates[at]
+                n += first + at != excluded[q] if all_rows else bounds[q, batch[n]] <= limit
                 at += 1
             _distances(rows, scales, batch[:n], query, batch_distances)
             for i in range(n):

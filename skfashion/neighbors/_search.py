@@ -21,7 +21,9 @@ MAX_QUERIES_PER_TASK = 2_500
 MIN_PAIRS_PER_JOB = 2**22
 
 
-def search(queries, rows, scales, coordinates, coarse, fine, n_neighbors, *, n_jobs, own=False):
+def search(
+    queries, rows, scales, coordinates, coarse, fine, n_neighbors, *, n_jobs, exclude_self=False
+):
     """Yield the nearest rows, for some of the queries after the other.
 
     Parameters
@@ -36,7 +38,7 @@ def search(queries, rows, scales, coordinates, coarse, fine, n_neighbors, *, n_j
         Coordinates of the rows; without any rows where `coordinates` has no components.
     n_neighbors : int
     n_jobs : int or None
-    own : bool, default=False
+    exclude_self : bool, default=False
         Whether the queries are the rows, none of which shall be its own neighbour.
 
     Yields
@@ -64,7 +66,7 @@ def search(queries, rows, scales, coordinates, coarse, fine, n_neighbors, *, n_j
         arrays = (values[start:stop] for values in (rows, scales, coarse, fine))
         tasks.append((start, *arrays))
     parallel = Parallel(n_jobs=n_jobs, prefer="threads")
-    # In waves, lest the results of all queries wait here to be merged.
+    # In waves, so that the results of all queries do not wait here to be merged.
     for wave in batches(n_queries, 4 * n_jobs * size):
         parts = [
             slice(wave.start + part.start, wave.start + part.stop)
@@ -73,7 +75,7 @@ def search(queries, rows, scales, coordinates, coarse, fine, n_neighbors, *, n_j
         calls = (
             delayed(_run)(
                 queries[part],
-                part.start if own else None,
+                part.start if exclude_self else None,
                 *task,
                 coordinates,
                 n_neighbors,
@@ -105,11 +107,14 @@ def _check_shapes(queries, rows, scales, coordinates, coarse, fine):
         )
 
 
-def _run(queries, own, first, rows, scales, coarse, fine, coordinates, n_neighbors, budget):
+def _run(
+    queries, first_query, first_row, rows, scales, coarse, fine, coordinates, n_neighbors, budget
+):
     queries = queries.toarray() if issparse(queries) else queries
-    numbers = np.full(len(queries), -1) if own is None else np.arange(own, own + len(queries))
-    task = Task(rows, scales, first, coordinates, n_neighbors, budget)
-    return task.run(queries, numbers, coarse, fine)
+    n_queries = len(queries)
+    excluded = np.full(n_queries, -1) if first_query is None else first_query + np.arange(n_queries)
+    task = Task(rows, scales, first_row, coordinates, n_neighbors, budget)
+    return task.run(queries, excluded, coarse, fine)
 
 
 def _merge(found, n_neighbors):

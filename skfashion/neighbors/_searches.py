@@ -20,11 +20,11 @@ _FINGERPRINT_KEYS = read_only(
     np.random.RandomState(0).randint(2**32, size=_FINGERPRINT_WORDS, dtype=np.uint32) | 1
 )
 _index_lock = threading.Lock()
-_CHANGED = (
+_DATA_CHANGED = (
     "The training data have changed since fit: fit again, or fit on a copy, X.copy(), and change X."
 )
 
-_DAMAGED = (
+_FILE_DAMAGED = (
     "These nearest neighbours cannot be loaded: they are damaged, or of another version of "
     "skfashion."
 )
@@ -159,11 +159,11 @@ class ExactSearch:
             *self.index(n_jobs),
             n_neighbors,
             n_jobs=n_jobs,
-            own=queries is None,
+            exclude_self=queries is None,
         )
         for part, squares, indices in parts:
             if (indices == NO_ROW).any():
-                raise ValueError(_CHANGED)
+                raise ValueError(_DATA_CHANGED)
             _check_distances(squares, "squared distances")
             if self.effective_metric == "cosine":
                 yield part, squares / 2, indices
@@ -177,7 +177,7 @@ class ExactSearch:
         if self._fingerprint is None or not may_have_changed:
             return
         if self._take_fingerprint() != self._fingerprint:
-            raise ValueError(_CHANGED)
+            raise ValueError(_DATA_CHANGED)
 
     def _take_fingerprint(self):
         from skfashion.neighbors._kernels import fingerprint
@@ -198,7 +198,7 @@ class ExactSearch:
             or state["effective_metric"] not in self._METRICS
             or not self._are_rows(state["rows"])
         ):
-            raise ValueError(_DAMAGED)
+            raise ValueError(_FILE_DAMAGED)
         self.effective_metric = state["effective_metric"]
         self.rows = read_only(state["rows"])
         self._fingerprint = self._index = None  # nobody else has rows that come out of a file
@@ -323,4 +323,4 @@ class ScikitLearnSearch:
                 parameters = {**parameters, "algorithm": "brute"}  # as fit has warned already
             self._neighbors = NearestNeighbors(**parameters).fit(rows)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(_DAMAGED) from error
+            raise ValueError(_FILE_DAMAGED) from error

@@ -47,13 +47,13 @@ class Task:
         self.n_neighbors = n_neighbors
         self.budget = budget
 
-    def run(self, queries, own, coarse, fine):
+    def run(self, queries, excluded, coarse, fine):
         """Return squared distances and numbers of the nearest rows, in no order.
 
         Parameters
         ----------
         queries : array of shape (n_queries, n_features)
-        own : int64 array of shape (n_queries,)
+        excluded : int64 array of shape (n_queries,)
             Number of a row to leave out, or -1.
         coarse, fine : float32 arrays of shape (n_rows, n_columns)
             Coordinates of the rows, where there are components.
@@ -67,13 +67,14 @@ class Task:
         """
         scales = inverse_norms(queries) if self.scales.size else NO_SCALES
         if self.coordinates.components is None and len(queries) < MIN_QUERIES_FOR_PRODUCT:
-            return self._search_all(self._comparable(queries, scales), own)  # no matrix product
+            # No matrix product.
+            return self._search_all(self._cast_and_scale(queries, scales), excluded)
         with limited_blas():
             if self.coordinates.components is None:
-                return self._search_all(self._comparable(queries, scales), own)
-            return self._search_promising(queries, scales, own, coarse, fine)
+                return self._search_all(self._cast_and_scale(queries, scales), excluded)
+            return self._search_promising(queries, scales, excluded, coarse, fine)
 
-    def _comparable(self, queries, scales):
+    def _cast_and_scale(self, queries, scales):
         """Cast and scale queries to what the rows, as they are, can be compared with."""
         if scales.size:
             return queries.astype(np.float64) * scales[:, np.newaxis]
@@ -81,36 +82,39 @@ class Task:
             return queries
         return np.asarray(queries, np.float64)
 
-    def _search_promising(self, queries, scales, own, coarse, fine):
+    def _search_promising(self, queries, scales, excluded, coarse, fine):
         query_coarse, query_fine, squared_norms = self.coordinates.transform(queries, scales)
-        order = _near_each_other(query_coarse)
+        order = _locality_order(query_coarse)
         ordered_scales = scales[order] if scales.size else scales
-        queries, own = self._comparable(queries[order], ordered_scales), own[order]
+        queries, excluded = self._cast_and_scale(queries[order], ordered_scales), excluded[order]
         n_rows = self._rows_at_once(4 * QUERY_BLOCK)
         chunks = ((chunk, coarse[chunk], fine[chunk]) for chunk in batches(len(self.rows), n_rows))
         query_coordinates = query_coarse[order], query_fine[order], squared_norms[order]
-        distances, indices, given_up = self._filter(
+        distances, indices, given_up = self._search_chunks(
             queries,
-            own,
+            excluded,
             self.coordinates,
             query_coordinates,
             chunks,
             QUERY_BLOCK,
             MAX_CANDIDATE_FRACTION,
         )
-        left = np.flatnonzero(given_up)
-        if left.size:
-            distances[left], indices[left] = self._search_all(queries[left], own[left])
+        unfinished = np.flatnonzero(given_up)
+        if unfinished.size:
+            distances[unfinished], indices[unfinished] = self._search_all(
+                queries[unfinished], excluded[unfinished]
+            )
         back = np.argsort(order)
         return distances[back], indices[back]
 
-    def _search_all(self, queries, own):
+    def _search_all(self, queries, excluded):
         coordinates = self.coordinates.with_all_features()
         if len(queries) < MIN_QUERIES_FOR_PRODUCT:
             # With bounds of 0 and offsets of inf no row is ruled out.
-            query_coordinates = _nothing(queries), _nothing(queries), np.full(len(queries), np.inf)
+            nothing = _no_columns(queries)
+            query_coordinates = nothing, nothing, np.full(len(queries), np.inf)
             chunks = (
-                (chunk, _nothing(self.rows[chunk]), _nothing(self.rows[chunk]))
+                (chunk, _no_columns(self.rows[chunk]), _no_columns(self.rows[chunk]))
                 for chunk in batches(len(self.rows), ROW_BLOCK)
             )
         else:
@@ -121,8 +125,8 @@ class Task:
                 (chunk, *coordinates.transform(self.rows[chunk], self.scales[chunk])[:2])
                 for chunk in batches(len(self.rows), n_rows)
             )
-        found = self._filter(
-            queries, own, coordinates, query_coordinates, chunks, QUERY_BLOCK_ALL_FEATURES, 1
+        found = self._search_chunks(
+            queries, excluded, coordinates, query_coordinates, chunks, QUERY_BLOCK_ALL_FEATURES, 1
         )
         return found[:2]
 
@@ -130,7 +134,9 @@ class Task:
         # Half of the memory is for what a row takes; 12 bytes are those of the kernel.
         return int(max(1, min(len(self.rows), self.budget // 2 // (bytes_per_row + 12))))
 
-    def _filter(self, queries, own, coordinates, query_coordinates, chunks, together, most_left):
+    def _search_chunks(
+        self, queries, excluded, coordinates, query_coordinates, chunks, query_block, max_fraction
+    ):
         from skfashion.neighbors._kernels import nearest
 
         query_coarse, query_fine, squared_norms = query_coordinates
@@ -150,10 +156,10 @@ class Task:
         buffer = np.empty(0, np.float32)
         for chunk, coarse, fine in chunks:
             n_rows = len(coarse)
-            size = min(together, n_queries) * n_rows
+            size = min(query_block, n_queries) * n_rows
             if buffer.size < size:
                 buffer = np.empty(size, np.float32)
-            for block in batches(n_queries, together):
+            for block in batches(n_queries, query_block):
                 n_block = block.stop - block.start
                 bounds = buffer[: n_block * n_rows].reshape(n_block, n_rows)
                 if coarse.shape[1]:
@@ -168,8 +174,8 @@ class Task:
                     self.rows[chunk],
                     self.scales[chunk],
                     self.first + chunk.start,
-                    own[block],
-                    max(1, int(n_rows * most_left)),
+                    excluded[block],
+                    max(1, int(n_rows * max_fraction)),
                     distances[block],
                     indices[block],
                     given_up[block],
@@ -200,11 +206,11 @@ def inverse_norms(rows):
     return inverse
 
 
-def _nothing(rows):
+def _no_columns(rows):
     return np.empty((len(rows), 0), np.float32)
 
 
-def _near_each_other(columns, cell=128):
+def _locality_order(columns, cell=128):
     """Order queries so that those one after the other have many neighbours in common.
 
     The rows are then still in the processor's cache.

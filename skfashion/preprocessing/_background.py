@@ -13,6 +13,7 @@ _MAX_NOISE_RATIO = 0.7  # times the noise: what the fit of uneven light must com
 _MAX_CAMERA_NOISE = 1  # deviation of what is noise of the camera at most
 _MAX_NOISE = 20  # of a background with a pattern: more would hide the object too
 _OBJECT_DEVIATIONS = 3.5  # deviations of the background, beyond which a pixel may be of the object
+_PIXEL_DEVIATIONS = 5  # of single pixels, which no row of an even background goes beyond
 _SPECK_FRACTION = 1 / 200  # of a row or column, which is too little to be of the object
 _PATTERN_FRACTION = 1 / 10  # the same before a pattern, of the row or column with the most
 _MAX_FRAME_FRACTION = 1 / 50  # of the shorter side: how thick a frame around a photograph may be
@@ -29,11 +30,14 @@ class Background:
         Of the polynomial of order 2 that each channel is: by the powers of y and of x, which go
         from -1 to 1, and the channel.
     noise : float
-        Standard deviation of the pixels around it.
+        Standard deviation around it of the pixels that it was fitted to, which are averages.
+    pixel_noise : float
+        Standard deviation of single pixels around its constant term.
     """
 
     coefficients: np.ndarray
     noise: float
+    pixel_noise: float
 
     @property
     def is_even(self):
@@ -147,7 +151,8 @@ def fit_background(photograph):
         if _robust_std(apart) < _MAX_NOISE_RATIO * noise:
             noise = _robust_std(apart)
             coefficients[_Y_POWERS, _X_POWERS] = uneven
-    return Background(coefficients, min(noise, _MAX_NOISE))
+    pixel_noise = _robust_std(np.abs(_ring(photograph, 0) - np.median(colors, axis=0)))
+    return Background(coefficients, min(noise, _MAX_NOISE), pixel_noise)
 
 
 def _least_squares(terms, colors):
@@ -177,12 +182,13 @@ def box_of_object(photograph, background, tolerance):
         None if nothing differs; all of the photograph if a pattern may hide what does.
     """
     # An even background is trimmed to the pixel; on others, noise and patterns are averaged out.
-    step = 1 if background.is_even else _reduction_factor(photograph)
+    is_even = background.is_even and _PIXEL_DEVIATIONS * background.pixel_noise <= tolerance
+    step = 1 if is_even else _reduction_factor(photograph)
     apart = _distance_from_background(photograph.reduce(step), background)
     noise = _OBJECT_DEVIATIONS * background.noise
     differs = apart > max(tolerance, noise)
     (left, right), (top, bottom) = (
-        _extent(np.count_nonzero(differs, axis=axis) / differs.shape[axis], background.is_even)
+        _extent(np.count_nonzero(differs, axis=axis) / differs.shape[axis], is_even)
         for axis in (0, 1)
     )
     width, height = photograph.size
