@@ -406,3 +406,33 @@ def test_images_without_a_common_pixel_have_no_distance():
         assert np.isnan(expected).any()
     distances, _ = knn.kneighbors(n_neighbors=2)
     assert_array_equal(np.isnan(distances), [[False, True], [False, True], [True, True]])
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"p": 3},
+        {"p": 3, "algorithm": "ball_tree"},
+        {"p": 1.5},
+        {"metric_params": {"w": np.ones(4)}},
+        {"metric": "seuclidean", "metric_params": {"V": np.ones(4)}},
+    ],
+)
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")
+def test_roots_of_sums_that_overflow_in_scikit_learns_search_are_refused(parameters):
+    X = np.random.default_rng(0).uniform(-1, 1, (10, 4))
+    y = np.arange(10) % 2
+    expected = VectorizedKNNClassifier(3, **parameters).fit(X, y).kneighbors(X)[0]
+    small = VectorizedKNNClassifier(3, **parameters).fit(X * 1e90, y).kneighbors(X * 1e90)[0]
+    assert_allclose(small, expected * 1e90)
+    large = VectorizedKNNClassifier(3, **parameters).fit(X * 1.7e308, y)
+    with pytest.raises(ValueError, match="distances are too large or NaN"):
+        large.kneighbors(X * -1.7e308)
+
+
+def test_norms_of_sparse_rows_that_overflow_are_refused():
+    X = sparse.csr_array(np.random.default_rng(0).uniform(0, 1, (10, 4)))
+    knn = VectorizedKNNClassifier(metric="cosine").fit(X, np.arange(10) % 2)
+    for call in (knn.predict, lambda X: knn.fit(X, np.arange(10) % 2)):
+        with pytest.raises(ValueError, match=r"squared norms are finite .* up to .*: scale"):
+            call(X * 1e200)

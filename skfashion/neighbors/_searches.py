@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from joblib import effective_n_jobs
 from scipy.sparse import issparse
+from sklearn.metrics import DistanceMetric
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import assert_all_finite
 
@@ -226,14 +227,29 @@ def _writeable(array):
     return False
 
 
-def _check_distances(distances, name):
-    # scikit-learn's own begin with the largest number, and keep it where all others are larger.
-    if not (distances < np.finfo(distances.dtype).max).all():
+def _check_distances(distances, name, limit=np.inf):
+    if not (distances < min(limit, np.finfo(distances.dtype).max)).all():
         raise ValueError(
             f"Expected rows whose {name} are finite numbers, got some whose {name} are too large "
             "or NaN: scale X down if its numbers are large, and leave out rows for which the "
             "metric is not defined."
         )
+
+
+def _overflowed_distance(neighbors):
+    """Return about what scikit-learn takes for the distance where all sums overflow.
+
+    Its loops begin with the largest number, and keep it where no sum is smaller. Some of them
+    then take a root of it.
+    """
+    try:
+        metric = DistanceMetric.get_metric(
+            neighbors.effective_metric_, **neighbors.effective_metric_params_
+        )
+    except ValueError:  # a metric of other loops, whose sums become inf or NaN
+        return np.inf
+    with np.errstate(over="ignore"):  # roots of an order below 1 are powers
+        return (1 - 1e-9) * metric.rdist_to_dist(np.finfo(np.float64).max)
 
 
 def _undefined(distances, indices, queries, rows):
@@ -277,6 +293,7 @@ class ScikitLearnSearch:
 
     def fit(self, rows, n_jobs):
         """Index the rows, of which no copy is made unless they are sparse."""
+        self._check_norms(rows)
         self._neighbors.set_params(n_jobs=n_jobs).fit(rows)
         return self
 
@@ -298,6 +315,8 @@ class ScikitLearnSearch:
     def search(self, queries, n_neighbors, n_jobs):
         """Yield the nearest rows as :meth:`ExactSearch.search` does, for all queries at once."""
         neighbors = self._neighbors.set_params(n_jobs=n_jobs)
+        if queries is not None:
+            self._check_norms(queries)
         distances, indices = neighbors.kneighbors(queries, n_neighbors)
         # What is given, or comes from the user's own function, may be infinite.
         if not (callable(neighbors.metric) or neighbors.metric == "precomputed"):
@@ -305,8 +324,13 @@ class ScikitLearnSearch:
             if neighbors.metric == "nan_euclidean":
                 rows = neighbors._fit_X
                 checked = distances[~_undefined(distances, indices, queries, rows)]
-            _check_distances(checked, "distances")
+            _check_distances(checked, "distances", _overflowed_distance(neighbors))
         yield slice(0, len(indices)), distances, indices
+
+    def _check_norms(self, rows):
+        # scikit-learn divides by infinite ones: all distances would be 1.
+        if self._neighbors.metric == "cosine":
+            inverse_norms(rows)
 
     def __getstate__(self):
         # A tree in a file could lead scikit-learn's compiled code out of its arrays; so none is.

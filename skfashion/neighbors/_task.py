@@ -1,6 +1,7 @@
 """What one job does: search the nearest of some rows for some queries."""
 
 import numpy as np
+from sklearn.utils.extmath import row_norms
 
 from skfashion.neighbors._blas import limited_blas
 from skfashion.neighbors._coordinates import (
@@ -193,14 +194,16 @@ def inverse_norms(rows):
     ValueError
         If a norm is greater than the greatest number.
     """
-    inverse = np.empty(len(rows))
-    for batch in batches(len(rows), max(1, VALUES_PER_BATCH // rows.shape[1])):
+    n_rows, n_features = rows.shape
+    inverse = np.empty(n_rows)
+    for batch in batches(n_rows, max(1, VALUES_PER_BATCH // n_features)):
         numbers = rows[batch].astype(np.float64)
-        norms = np.sqrt(np.einsum("ij,ij->i", numbers, numbers))
+        with np.errstate(over="ignore"):
+            norms = row_norms(numbers)
         if not np.isfinite(norms).all():
             raise ValueError(
                 "Expected rows whose squared norms are finite numbers for metric='cosine', got "
-                f"values up to {np.abs(numbers).max():g}: scale them down."
+                f"values up to {abs(numbers).max():g}: scale them down."
             )
         inverse[batch] = np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0)
     return inverse
