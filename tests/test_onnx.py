@@ -33,9 +33,11 @@ def run(path, X):
     "pipeline",
     [
         make_cnn_pipeline("fast", epochs=1, precision="float32", random_state=0),
-        make_cnn_pipeline("balanced", filters=(8, 8), epochs=1, precision="float32"),
+        make_cnn_pipeline(
+            "balanced", filters=(8, 8), epochs=1, precision="float32", random_state=0
+        ),
         make_cnn_pipeline(**SMALL, precision="float32"),
-        make_cnn_pipeline(architecture="three_conv", precision="float64", epochs=1),
+        make_cnn_pipeline(architecture="three_conv", precision="float64", epochs=1, random_state=0),
         make_pipeline(
             PixelScaler((10, 200), (-1, 1), clip=True),
             RandomErasing(fill_range=(-1, 1)),

@@ -187,10 +187,12 @@ def test_hdf5_is_refused_where_predictions_are_averages(clothes, tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="needs the modes and links of POSIX")
 @pytest.mark.parametrize("ending", [".keras", ".h5"])
 def test_a_model_is_saved_where_a_link_of_any_name_leads_in_the_mode_of_the_file_there(
-    clothes, tmp_path, ending
+    scaled, tmp_path, ending
 ):
-    cnn = KerasCNNClassifier("two_conv_dropout", filters=(4,), epochs=1, precision="float32")
-    cnn.fit(*clothes)
+    cnn = KerasCNNClassifier(
+        "two_conv_dropout", filters=(4,), epochs=1, precision="float32", random_state=0
+    )
+    cnn.fit(*scaled)
     target = tmp_path / "0123"
     target.touch(0o600)
     link = tmp_path / ending.rjust(255, "n")
@@ -199,8 +201,8 @@ def test_a_model_is_saved_where_a_link_of_any_name_leads_in_the_mode_of_the_file
     assert link.is_symlink()
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     loaded = keras.models.load_model(link)
-    images = clothes[0].reshape(-1, 20, 20, 1).astype(np.float32)
-    assert_allclose(loaded.predict(images, verbose=0), cnn.predict_proba(clothes[0]), atol=1e-5)
+    images = scaled[0].reshape(-1, 20, 20, 1)
+    assert_allclose(loaded.predict(images, verbose=0), cnn.predict_proba(scaled[0]), atol=1e-5)
     assert {file.name for file in tmp_path.iterdir()} == {link.name, target.name}
 
 
