@@ -345,7 +345,29 @@ def test_a_regular_file_is_read_and_a_folder_is_not_opened(tmp_path):
         _files.open_regular(tmp_path)
 
 
+@pytest.mark.parametrize("path", ["a.csv", b"a.csv", Path("a.csv")])
+def test_the_path_of_a_file_is_one(path):
+    assert _files.local_path(path) == Path("a.csv")
+
+
+@pytest.mark.parametrize(
+    ("path", "got"),
+    [("", "an empty string"), (b"", "an empty string"), ("https://a.b/c.csv", "a URL: download")],
+)
+def test_what_cannot_be_the_path_of_a_file(path, got):
+    with pytest.raises(FileNotFoundError, match=f"Expected the path of a file, got {got}"):
+        _files.local_path(path)
+
+
 # Temporary arrays
+
+
+@pytest.mark.parametrize("n_bytes", [0, 1, 2**20, 2**20 + 3])
+def test_as_many_bytes_are_reserved_as_asked_without_fallocate(tmp_path, monkeypatch, n_bytes):
+    monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    with open(tmp_path / "file", "xb+") as file:
+        _files._reserve(file, n_bytes)
+    assert (tmp_path / "file").stat().st_size == n_bytes
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (2, 0)])
