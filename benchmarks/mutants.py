@@ -257,7 +257,8 @@ def reached(module, files, tree):
     def work():
         import coverage
 
-        watch = coverage.Coverage(data_file=None, include=[str(tree / module)])
+        # Without the project's own configuration, which measures all modules.
+        watch = coverage.Coverage(data_file=None, config_file=False, include=[str(tree / module)])
         plugin = Watched(watch)
         watch.start()
         status = run_tests(files, plugins=[plugin])
@@ -278,6 +279,9 @@ def reached(module, files, tree):
         raise SystemExit(f"the tests of {module} fail without a mutant ({status}):\n{output}")
 
     lines, seconds = json.loads(out.read_text())
+    # A name that pytest does not find again would fail with every mutant.
+    if in_child(lambda: run_tests(["--collect-only", *seconds]), 600, tree) != 0:
+        raise SystemExit(f"pytest does not find the tests of {module} by their names")
     by_line = {
         int(line): sorted(tests, key=lambda test: seconds.get(test, 0))
         for line, tests in lines.items()
