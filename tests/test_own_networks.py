@@ -1,6 +1,7 @@
 """Networks of the user's own: whole probabilities, and nothing carried from one fit to the next."""
 
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -224,6 +225,39 @@ def of_other_images(input_shape, n_classes):
 def test_a_network_of_other_inputs_or_outputs_is_refused_by_name(images, architecture, message):
     with pytest.raises(ValueError, match=message):
         fit(architecture, *images)
+
+
+def test_other_threads_may_call_layers_while_a_network_is_built(images):
+    of_another_fit = layers.Dense(2)
+    pixels = np.ones((1, 3), np.float32)
+    of_another_fit(pixels)
+    drawn = []
+
+    def predict():
+        of_another_fit(pixels)
+        drawn.append(layers.Dense(2, dtype="float64", kernel_initializer=FromDtype()))
+        drawn[0].build((None, 3))
+
+    def architecture(input_shape, n_classes):
+        thread = threading.Thread(target=predict)
+        thread.start()
+        thread.join()
+        return with_a_softmax(input_shape, n_classes)
+
+    fit(architecture, *images)
+    assert drawn[0].kernel.numpy().tolist() == [[64, 64]] * 3
+
+
+class FromDtype(keras.initializers.Initializer):
+    seed = 0
+
+    def __call__(self, shape, dtype=None, **kwargs):
+        return keras.ops.full(shape, int(dtype[-2:]), dtype)
+
+
+def with_a_softmax(input_shape, n_classes):
+    outputs = [layers.Flatten(), layers.Dense(n_classes, activation="softmax")]
+    return keras.Sequential([keras.Input(input_shape), *outputs])
 
 
 def with_a_lambda(input_shape, n_classes):

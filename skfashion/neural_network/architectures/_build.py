@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
@@ -39,12 +40,14 @@ class HalfPrecisionError(ValueError):
 def _new_layers_and_variables(keras: ModuleType) -> Iterator[tuple[list[Any], list[Any]]]:
     """Yield a list of the objects that the block creates, and a list of the layers that it calls.
 
+    Other threads, which may train or predict meanwhile, do not count.
+
     Random initial weights are drawn in float32 and then cast. In float64, an initializer draws
     other numbers from the same seed, so that the weights would depend on the dtype of the images.
     """
     created: list[Any] = []
     called: list[Any] = []
-    init_variable = keras.Variable.__init__
+    init_variable, thread = keras.Variable.__init__, threading.get_ident()
 
     def in_single_precision(initializer):
         def draw(shape, dtype=None, **kwargs):
@@ -54,22 +57,25 @@ def _new_layers_and_variables(keras: ModuleType) -> Iterator[tuple[list[Any], li
         return draw
 
     def __init__(self, initializer, *args, **kwargs):  # noqa: N807 (replaces the method of keras)
-        created.append(self)
-        if isinstance(initializer, str):
-            initializer = keras.initializers.get(initializer)
-        # Constant initializers, which have no seed, must not lose digits.
-        if callable(initializer) and hasattr(initializer, "seed"):
-            initializer = in_single_precision(initializer)
+        if threading.get_ident() == thread:
+            created.append(self)
+            if isinstance(initializer, str):
+                initializer = keras.initializers.get(initializer)
+            # Constant initializers, which have no seed, must not lose digits.
+            if callable(initializer) and hasattr(initializer, "seed"):
+                initializer = in_single_precision(initializer)
         init_variable(self, initializer, *args, **kwargs)
 
     init_layer, call_layer = keras.Layer.__init__, keras.Layer.__call__
 
     def begin_layer(self, *args, **kwargs):
-        created.append(self)
+        if threading.get_ident() == thread:
+            created.append(self)
         init_layer(self, *args, **kwargs)
 
     def __call__(self, *args, **kwargs):  # noqa: N807
-        called.append(self)
+        if threading.get_ident() == thread:
+            called.append(self)
         return call_layer(self, *args, **kwargs)
 
     keras.Variable.__init__ = __init__
