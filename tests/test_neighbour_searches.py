@@ -392,7 +392,7 @@ def test_votes_by_distances_that_are_no_numbers():
     with pytest.raises(ValueError, match=r"got nan\. Correct .* distances are NaN"):
         knn.predict_proba([[np.nan, np.nan]])
     knn.set_params(metric=lambda one, other: -1.0).fit(np.eye(3), [0, 1, 2])
-    with pytest.raises(ValueError, match=r"got -1\.0: mend"):
+    with pytest.raises(ValueError, match=r"got -1\.0\. Correct"):
         knn.predict_proba([[0, 0, 0]])
 
 
