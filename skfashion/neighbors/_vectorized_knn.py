@@ -65,10 +65,10 @@ class VectorizedKNNClassifier(MultiOutputMixin, ClassifierMixin, Estimator):
     metric : str or callable, default="minkowski"
         Distance, as in :class:`sklearn.neighbors.KNeighborsClassifier`. The search of this class
         supports the Euclidean distance ("minkowski" with ``p=2``, "euclidean" and "l2"), its
-        square ("sqeuclidean"), and "cosine", which is 1 for an image of zeros. scikit-learn's
-        search is used for all others, such as "manhattan", "nan_euclidean" (which allows missing
-        pixels) and functions of two rows. With "precomputed", `X` holds distances, of shape
-        (n, n) in :meth:`fit` and (n_queries, n) after it.
+        square ("sqeuclidean"), and "cosine", 1 minus the cosine of the angle, which is 1 for an
+        image of zeros. scikit-learn's search is used for all others, such as "manhattan",
+        "nan_euclidean" (which allows missing pixels) and functions of two rows. With "precomputed",
+        `X` contains distances, of shape (n, n) in :meth:`fit` and (n_queries, n) after it.
 
     metric_params : dict or None, default=None
         Further parameters of the metric, such as the weights `w` of "minkowski". If there are any,
