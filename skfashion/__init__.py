@@ -1,7 +1,7 @@
-"""Image classifiers for clothes that scikit-learn treats as its own.
+"""Image classifiers for clothes, as scikit-learn estimators.
 
-The public names are loaded when they are first used (PEP 562), so that ``import skfashion``
-costs next to nothing and loads neither keras nor matplotlib.
+Public names are loaded at their first use (PEP 562), so that ``import skfashion`` is fast and loads
+neither keras nor matplotlib.
 """
 
 from importlib import import_module
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_MODULES = {
     "ImageLoader": "skfashion.preprocessing",
     "ImageReshaper": "skfashion.preprocessing",
     "KerasCNNClassifier": "skfashion.neural_network",
@@ -51,14 +51,14 @@ __all__ = [
 
 
 if not TYPE_CHECKING:
-    # Hidden from type checkers, for which any misspelled name would be right otherwise.
+    # Hidden from type checkers, which would accept misspelled names otherwise.
     def __getattr__(name):
-        if name in _HOMES:
-            return getattr(import_module(_HOMES[name]), name)
+        if name in _MODULES:
+            return getattr(import_module(_MODULES[name]), name)
         if name in _SUBPACKAGES:
             return import_module(f"skfashion.{name}")
         raise AttributeError(f"module 'skfashion' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES, *_SUBPACKAGES])
+    return sorted([*globals(), *_MODULES, *_SUBPACKAGES])

@@ -1,6 +1,7 @@
-"""What every estimator here is, beyond scikit-learn's."""
+"""The base class of the estimators."""
 
 import warnings
+from typing import Any
 
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning
@@ -10,9 +11,9 @@ from skfashion._sklearn import CallbackSupportMixin
 
 
 class Estimator(CallbackSupportMixin, BaseEstimator):
-    """An estimator that takes callbacks, whose pickles tell the version of skfashion.
+    """An estimator that supports callbacks and whose pickles contain the version of skfashion.
 
-    In a notebook, its picture links to its page in the documentation.
+    In a notebook, its diagram links to its page in the documentation.
     """
 
     _doc_link_module = "skfashion"
@@ -20,10 +21,10 @@ class Estimator(CallbackSupportMixin, BaseEstimator):
         "https://skfashion.github.io/skfashion/generated/{estimator_module}.{estimator_name}.html"
     )
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_skfashion_version": __version__}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         version = state.pop("_skfashion_version", "unknown")
         if version != __version__:

@@ -1,28 +1,30 @@
-"""Whose code is calling, and warnings that point at it."""
+"""The modules in the call stack, and warnings that point at the user's code."""
 
 import sys
 import warnings
+from collections.abc import Iterable, Iterator
+from types import FrameType
 
-# Whose lines no warning of ours points at.
+# Warnings do not point at the code of these packages.
 _LIBRARIES = {"contextlib", "joblib", "keras", "skfashion", "sklearn"}
 
 
-def callers():
-    """Go through the names of the modules whose functions have called, from within."""
-    frame = sys._getframe(1)
+def callers() -> Iterator[str]:
+    """Yield the names of the modules in the call stack, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         yield frame.f_globals.get("__name__") or ""
         frame = frame.f_back
 
 
-def is_of(module, packages):
-    """Tell whether a module, by its name, is in one of some packages."""
+def is_of(module: str, packages: Iterable[str]) -> bool:
+    """Return whether a module, given by its name, belongs to one of the packages."""
     return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
-def warn_user(message):
-    """Warn at the line of the user's that has called, directly or through scikit-learn."""
-    for level, module in enumerate(callers(), 1):  # noqa: B007 (the outermost, if all are theirs)
+def warn_user(message: str) -> None:
+    """Issue a UserWarning that points at the line of the user's code in the call stack."""
+    for level, module in enumerate(callers(), 1):  # noqa: B007 (the outermost if none is found)
         if not is_of(module, _LIBRARIES):
             break
     warnings.warn(message, stacklevel=level)

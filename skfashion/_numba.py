@@ -1,9 +1,11 @@
-"""Compiling inner loops by numba, kept on disk where a folder can be written."""
+"""Compilation of inner loops by numba, with a cache on disk if a folder is writable."""
 
 import os
+from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from io import BytesIO
+from typing import Any
 
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
@@ -11,31 +13,31 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataC
 _CHECKSUM_SIZE = sha256().digest_size
 
 
-def compiled(function, **options):
-    """Compile a function on its first call; it releases the global interpreter lock.
+def compiled(function: Callable, **options: Any) -> Callable:
+    """Return a function that numba compiles at its first call, and that releases the GIL.
 
     Parameters
     ----------
     function : callable
-        Of arrays and numbers.
+        Function of arrays and numbers.
     **options
-        Of :func:`numba.njit`.
+        Options of :func:`numba.njit`.
 
     Returns
     -------
     callable
     """
     dispatcher = numba.njit(nogil=True, **options)(function)
-    with suppress(RuntimeError):  # neither this folder nor the user's cache can be written
+    with suppress(RuntimeError):  # Neither this folder nor the user's cache is writable.
         dispatcher._cache = _Cache(function)
     return dispatcher
 
 
 def _absolute_only(locator):
-    """Return a class that finds no folder for a cache where its path is relative.
+    """Return a subclass of a cache locator that rejects relative paths.
 
-    Without a home, `~` stays as it is: numba would make a folder of that name in the working
-    directory, and run what others have put there.
+    Without a home directory, `~` is not expanded. numba would create a folder of that name in the
+    working directory, and run code that others may have put there.
     """
 
     class Locator(locator):
@@ -52,7 +54,7 @@ class _CompileResults(CompileResultCacheImpl):
 
 
 class _Cache(FunctionCache):
-    """numba's cache, which nothing depends on: a damaged file is replaced, an error means none."""
+    """numba's cache, with checksums. Damaged files are replaced, and errors on saving ignored."""
 
     _impl_class = _CompileResults
 
@@ -65,17 +67,18 @@ class _Cache(FunctionCache):
         )
 
     def save_overload(self, sig, data):
-        with suppress(OSError):  # such as a full disk
+        with suppress(OSError):  # For example, the disk is full.
             super().save_overload(sig, data)
 
 
 class _Files(IndexDataCacheFile):
-    """Files that end in a checksum. Those that are not as they were written count as missing."""
+    """Files that end in a checksum. Damaged files are treated as missing."""
 
     def load(self, key):
-        found = super().load(key)
-        # Two processes that save at a time, or a killed one, leave files that the index mistakes.
-        return found[1] if found is not None and found[0] == self._identity(key) else None
+        loaded = super().load(key)
+        # The index may refer to the wrong file if two processes have saved at the same time, or
+        # one was killed.
+        return loaded[1] if loaded is not None and loaded[0] == self._identity(key) else None
 
     def save(self, key, data):
         super().save(key, (self._identity(key), data))
@@ -91,19 +94,19 @@ class _Files(IndexDataCacheFile):
             file.write(content.getvalue() + sha256(content.getvalue()).digest())
 
     def _load_index(self):
-        return super()._load_index() if _is_whole(self._index_path) else {}
+        return super()._load_index() if _is_intact(self._index_path) else {}
 
     def _load_data(self, name):
         path = self._data_path(name)
-        if not _is_whole(path):
-            raise FileNotFoundError(path)  # which numba takes for one that is not there yet
+        if not _is_intact(path):
+            raise FileNotFoundError(path)  # numba then compiles the function.
         return super()._load_data(name)
 
 
-def _is_whole(path):
-    """Tell whether a file ends in the checksum of what is before it, which pickle does not read."""
+def _is_intact(path):
+    """Return whether a file ends in its checksum, which pickle does not read."""
     try:
-        if not os.path.isfile(path):  # a pipe would be waited for
+        if not os.path.isfile(path):  # Opening a pipe could block.
             return False
         with open(path, "rb") as file:
             content = file.read()

@@ -1,5 +1,6 @@
-"""Pipelines to ONNX."""
+"""Export of pipelines to ONNX."""
 
+import os
 from importlib.util import find_spec
 
 from sklearn.pipeline import Pipeline
@@ -8,35 +9,38 @@ from skfashion.neural_network import KerasCNNClassifier
 from skfashion.preprocessing import ImageReshaper, PixelScaler, RandomErasing
 
 
-def export_onnx(estimator, path):
-    """Write a trained network, with the steps before it, to a file for other runtimes.
+def export_onnx(
+    estimator: Pipeline | KerasCNNClassifier,
+    path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
+) -> None:
+    """Export a fitted network, with the steps before it, to an ONNX file.
 
-    The graph takes float32 rows of pixels, "pixels" of shape (n, n_features), as the first step of
-    the pipeline takes them, and gives "probabilities" of shape (n, n_classes), in the order of
-    ``classes_``, which are in the file's metadata as JSON, under "classes": strings, numbers and
-    booleans as they are, dates and times as ISO 8601 has them. It computes in float32 whatever the
-    precision of training was, and averages over mirrored and moved images as the classifier does.
+    The input of the graph is "pixels", float32 rows of shape (n, n_features), as the first step of
+    the pipeline takes them. Its output is "probabilities" of shape (n, n_classes), in the order of
+    ``classes_``. The metadata of the file contains the classes as JSON, under "classes": strings,
+    numbers and booleans as such, dates and times in ISO 8601. The graph computes in float32, even
+    if training used another precision, and includes test-time augmentation.
 
     Parameters
     ----------
     estimator : Pipeline or KerasCNNClassifier
-        Fitted; a pipeline as of :func:`~skfashion.make_cnn_pipeline`, or of other steps among
-        PixelScaler, ImageReshaper and RandomErasing.
+        Fitted classifier, or a fitted pipeline such as :func:`~skfashion.make_cnn_pipeline`. Its
+        other steps must be PixelScaler, ImageReshaper or RandomErasing.
 
     path : str, bytes or os.PathLike
-        Where to write; a file that is there, or that a link there leads to, is replaced, once the
-        new one is whole, and the new one takes its mode.
+        Path of the file. If there is a file, or a link to a file, the file is replaced when the new
+        one is complete. The new file has the mode of the old one.
 
     Raises
     ------
     ImportError
         If tf2onnx is not installed.
     TypeError
-        If there are other steps, which cannot be exported.
+        If the pipeline has other steps.
 
     Notes
     -----
-    Needs tf2onnx: ``pip install "skfashion[onnx]"``.
+    This needs tf2onnx: ``pip install "skfashion[onnx]"``.
 
     Examples
     --------
@@ -49,16 +53,16 @@ def export_onnx(estimator, path):
     steps = list(_steps(estimator))
     if not steps or not isinstance(steps[-1], KerasCNNClassifier):
         raise TypeError(
-            "export_onnx takes a KerasCNNClassifier, or a pipeline that ends in one, of a search "
-            f"its best_estimator_; got {estimator!r}."
+            "Expected a KerasCNNClassifier or a pipeline that ends in one, got "
+            f"{estimator!r}. For a search, pass its best_estimator_."
         )
     *before, classifier = steps
     for step in before:
         if not isinstance(step, PixelScaler | ImageReshaper | RandomErasing):
             raise TypeError(
-                "export_onnx knows PixelScaler, ImageReshaper and RandomErasing as steps before a "
-                f"network, got {step!r}: export the steps after it only, and do what it does in "
-                "the other runtime."
+                "export_onnx supports PixelScaler, ImageReshaper and RandomErasing before a "
+                f"network, got {step!r}. Export only the steps after it, and apply it before the "
+                "graph."
             )
     if find_spec("tf2onnx") is None:
         raise ImportError('export_onnx needs tf2onnx: pip install "skfashion[onnx]"')

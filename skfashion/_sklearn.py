@@ -1,9 +1,11 @@
-"""The one door to what scikit-learn does not promise to keep.
+"""Imports of those parts of scikit-learn that not all versions have.
 
-That is: its private parts, which ruff bars elsewhere, and callbacks, which it has since 1.9.
+These are private functions and classes, which ruff bars elsewhere, and callbacks, new in 1.9.
 """
 
+from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
@@ -25,27 +27,27 @@ try:
 except ImportError:
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands for scikit-learn's, where there are no callbacks."""
+        """Replacement for versions without callbacks."""
 
     def with_callbacks(method):
-        """Return the method: no callbacks are to be torn down."""
+        """Return the method unchanged."""
         return method
 
 
-def begin_fit(estimator, n_steps):
-    """Tell the callbacks set on an estimator that `fit` begins.
+def begin_fit(estimator: Any, n_steps: int | None) -> Any:
+    """Begin a fit of an estimator with callbacks.
 
     Parameters
     ----------
     estimator : CallbackSupportMixin
-        Its `fit` is decorated by `with_callbacks`.
-    n_steps : int
-        Number of steps at most.
+        Estimator whose `fit` is decorated with `with_callbacks`.
+    n_steps : int or None
+        Maximum number of steps, or None if it is not known.
 
     Returns
     -------
     sklearn.callback.CallbackContext or None
-        For steps to begin in; None where no callbacks are set.
+        Parent context of the steps, or None without callbacks.
     """
     if not hasattr(estimator, "_init_callback_context"):
         return None
@@ -53,8 +55,8 @@ def begin_fit(estimator, n_steps):
     return context if getattr(estimator, "_skl_callbacks", None) else None
 
 
-def as_one_task(fit):
-    """Return a method `fit` of one step, of which callbacks are told as a whole."""
+def as_one_task(fit: Callable) -> Callable:
+    """Decorate a method `fit` without steps, so that it runs callbacks at its begin and end."""
 
     @with_callbacks
     @wraps(fit)

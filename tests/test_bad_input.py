@@ -256,7 +256,7 @@ def test_pixels_beyond_single_precision_are_refused():
     beyond[3, 5] = -1e39
     cnn = KerasCNNClassifier(**SMALL).fit(X, LABELS)
     expected = cnn.predict_proba(X)
-    message = r"Expected pixels up to 3.4e\+38, .* float32, got pixels up to 1e\+39: scale X down"
+    message = r"Expected pixels up to 3.4e\+38, .* float32, got pixels up to 1e\+39. Scale X down"
     for method in (cnn.predict, cnn.predict_proba, cnn.transform):
         with pytest.raises(ValueError, match=message):
             method(beyond)

@@ -100,7 +100,7 @@ def test_a_huge_field_takes_no_memory(tmp_path, ending, opened):
 
 
 def test_a_small_archive_of_many_rows_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("skfashion._files._MOST_UNPACKED", 10**6)
+    monkeypatch.setattr("skfashion._files._MAX_UNPACKED", 10**6)
     text = "label,pixel1\n" + "1,0\n" * 500_000
     with gzip.open(tmp_path / "rows.csv.gz", "wt") as file:
         file.write(text)

@@ -548,8 +548,8 @@ def test_estimators_without_a_history(estimator, error, message):
     [
         ({}, None, "at least one name"),
         ([HISTORY], None, "a dict of at least one name to a history"),
-        ({"a": {"loss": [1]}}, None, r"history of 'a', \['accuracy'\] is missing"),
-        ({"a": {**HISTORY, "val_loss": [1]}}, None, "'val_loss': 1.*pass NaN"),
+        ({"a": {"loss": [1]}}, None, r"history of 'a', but \['accuracy'\] is missing"),
+        ({"a": {**HISTORY, "val_loss": [1]}}, None, "'val_loss': 1.*Pass NaN"),
         ({"a": {"loss": [], "accuracy": []}}, None, "at least one"),
         ({"a": HISTORY}, {"a": 3}, "from 0 to 2 for the best epoch of 'a', got 3"),
         ({"a": HISTORY}, {"b": 1}, r"names that histories lacks: \['b'\]"),
@@ -569,12 +569,12 @@ def test_bad_histories(histories, best_epochs, message):
         (np.full((2, 4), np.nan), {}, "X contains NaN"),
         (np.zeros((2, 3, 3, 2)), {}, "those of X have 2"),
         (np.zeros((2, 3, 3, 3, 3)), {}, "Expected rows"),
-        (np.zeros(4), {}, r"got 1-dimensional input: of one image, pass X\[numpy.newaxis\]"),
-        (["a.png"], {}, r"of files, ImageLoader\(\).transform\(X\)"),
-        (np.zeros((28, 27)), {}, r"Rows of 27 pixels are no square gray images.*X\[numpy.newaxis"),
+        (np.zeros(4), {}, r"got 1-dimensional input\. For one image, pass X\[numpy.newaxis\]"),
+        (["a.png"], {}, r"For files, pass ImageLoader\(\).transform\(X\)"),
+        (np.zeros((28, 27)), {}, r"Rows of 27 pixels are not square gray images.*X\[numpy.newaxis"),
         (np.zeros((0, 4)), {}, "at least one image in X, got none"),
         (np.zeros((2, 4)), {"image_shape": 4}, "image_shape=4 holds 16 values"),
-        (np.zeros((2, 4)), {"image_shape": "4"}, "image_shape must be .*, got '4'"),
+        (np.zeros((2, 4)), {"image_shape": "4"}, "image_shape must be .*; got '4'"),
         (np.zeros((2, 4)), {"y": [0, np.nan]}, "y has missing labels"),
         (np.zeros((2, 4)), {"y": ["a", None]}, "y has missing labels"),
         (np.zeros((2, 4)), {"y": [0, 1], "target_names": "ab"}, "as a list of names.*got a str"),
@@ -656,9 +656,9 @@ def test_what_is_no_axes_or_no_images_says_so():
     X = np.zeros((2, 4))
     with pytest.raises(TypeError, match="Expected one matplotlib Axes as ax, got Figure"):
         ImageGridDisplay.from_images(X, ax=plt.figure())
-    with pytest.raises(TypeError, match="Expected images in X, got a Bunch: pass its data"):
+    with pytest.raises(TypeError, match=r"Expected images in X, got a Bunch\. Pass its data"):
         ImageGridDisplay.from_images(make_fashion_images(3))
     with pytest.raises(ValueError, match="Expected a classifier, got Ridge"):
         ConfusedPairsDisplay.from_estimator(Ridge().fit(X, [0, 1]), X, [0, 1])
-    with pytest.raises(ValueError, match="best_epochs as a dict of names to positions"):
+    with pytest.raises(ValueError, match="best_epochs as a dict of names to indices"):
         TrainingHistoryDisplay.from_histories({"a": HISTORY}, best_epochs=1)

@@ -99,15 +99,15 @@ def test_labels_that_are_dates_are_written_as_iso_8601(clothes, tmp_path, unit):
 def test_what_cannot_be_exported(clothes, tmp_path):
     path = tmp_path / "clothes.onnx"
     scaled = make_pipeline(StandardScaler(), KerasCNNClassifier(**SMALL))
-    with pytest.raises(TypeError, match=r"got StandardScaler\(\): export the steps after it"):
+    with pytest.raises(TypeError, match=r"got StandardScaler\(\). Export only the steps after it"):
         export_onnx(scaled.fit(*clothes), path)
     with pytest.raises(TypeError, match=r"(?s)ends in one.*VectorizedKNNClassifier"):
         export_onnx(make_knn_pipeline().fit(*clothes), path)
     search = GridSearchCV(scaled, {"kerascnnclassifier__epochs": [1]})
     for nothing in (search, None, make_pipeline("passthrough")):
-        with pytest.raises(TypeError, match="of a search its best_estimator_; got"):
+        with pytest.raises(TypeError, match="For a search, pass its best_estimator_"):
             export_onnx(nothing, path)
-    with pytest.raises(FileNotFoundError, match="no such folder"):
+    with pytest.raises(FileNotFoundError, match="folder to write to does not exist"):
         export_onnx(make_cnn_pipeline(**SMALL).fit(*clothes), tmp_path / "none" / "clothes.onnx")
     with pytest.raises(ValueError, match="not fitted"):
         export_onnx(make_cnn_pipeline(), path)

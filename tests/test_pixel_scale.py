@@ -49,7 +49,7 @@ def test_a_prediction_for_pixels_of_another_scale_warns(name, clothes):
         found = messages(estimator.predict, scaled)
         assert re.match(
             r"X has pixels of up to about (1|0\.\d+), but \w+ was fitted on pixels of up to about "
-            r"2\d\d: scale X as the training images were scaled\.$",
+            r"2\d\d. Scale X like the training images\.$",
             found[0],
         )
 
@@ -90,7 +90,7 @@ def test_a_row_far_from_the_others_makes_no_difference(clothes):
 
 def test_images_scaled_before_in_the_range_of_bytes_warn(scaled):
     with pytest.warns(
-        UserWarning, match=r"^pixel_range of PixelScaler is .* go up to about 0.*: set"
+        UserWarning, match=r"^pixel_range of PixelScaler is .* go up to about 0.*. Set"
     ):
         make_knn_pipeline().fit(*scaled)
     assert messages(make_knn_pipeline().set_params(scaler__pixel_range=(0, 1)).fit, *scaled) == []
@@ -99,7 +99,7 @@ def test_images_scaled_before_in_the_range_of_bytes_warn(scaled):
 def test_erasing_in_the_range_of_bytes_warns_of_pixels_that_are_scaled(scaled, clothes):
     X, y = scaled
     message = (
-        r"^fill_range of RandomErasing is \(0, 255\), but pixels go up to about 0.*: set it to"
+        r"^fill_range of RandomErasing is \(0, 255\), but pixels go up to about 0.*. Set it to"
     )
     with pytest.warns(UserWarning, match=message):
         RandomErasing().fit_transform(X)

@@ -145,7 +145,7 @@ def test_no_space_for_images_on_disk(on_disk, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(OSError, match=r"48,000 bytes .*No space left on device.* Set TMPDIR"):
+    with pytest.raises(OSError, match=r"48,000 bytes,.*No space left on device.* Set TMPDIR"):
         PixelScaler().transform(on_disk)
     assert temporary_files() == []
 

@@ -103,11 +103,11 @@ def test_parts_set_after_the_fit_do_not_leave_the_rows(clothes, n_features):
     knn = VectorizedKNNClassifier().fit(X, y)
     for rows in (X[:100], X[:, :-1].copy()):
         knn._search.rows, knn._search._fingerprint = rows, None
-        with pytest.raises(ValueError, match="do not fit"):
+        with pytest.raises(ValueError, match="do not match"):
             knn.predict(X)
     knn = VectorizedKNNClassifier().fit(X, y)
     knn._y = np.zeros((3, 1), np.int64)
-    with pytest.raises(ValueError, match="do not fit their images"):
+    with pytest.raises(ValueError, match="do not match its training images"):
         knn.predict(X)
 
 

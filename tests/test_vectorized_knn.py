@@ -287,7 +287,7 @@ def test_bad_parameters_are_named(parameters, name):
         (SMALL, SMALL[:, 0] + 0.5, "Unknown label type: continuous"),
         (SMALL, None, "requires y to be passed"),
         (SMALL, sparse.csr_array(np.eye(6, dtype=int)), "y to be a dense array"),
-        (np.where(SMALL == 3, 1e300, SMALL), LABELS, "squared norms are finite"),
+        (np.where(SMALL == 3, 1e300, SMALL), LABELS, "finite squared norms"),
     ],
 )
 def test_bad_training_data(X, y, message):
@@ -352,7 +352,7 @@ def test_other_mistakes():
     with pytest.raises(ValueError, match="getting zero weights"):
         knn.predict(SMALL)
     knn.weights = np.sum
-    with pytest.raises(ValueError, match=r"array of the shape of the distances, \(6, 2\), got"):
+    with pytest.raises(ValueError, match=r"array of the shape of the distances, \(6, 2\); got"):
         knn.predict(SMALL)
     with pytest.warns(DataConversionWarning, match="column-vector y"):
         knn.fit(SMALL, np.reshape(LABELS, (6, 1)))

@@ -1,4 +1,4 @@
-"""Pictures of images, predictions and training, as displays in scikit-learn's manner."""
+"""Displays of images, predictions and training, with the interface of scikit-learn's displays."""
 
 from ._confused_pairs import ConfusedPairsDisplay
 from ._image_grid import ImageGridDisplay

@@ -1,4 +1,10 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import is_classifier
 from sklearn.metrics import confusion_matrix
 
@@ -16,28 +22,34 @@ from ._validation import (
     pick_images,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
 # Between the two directions of a pair, in units of an image's longer side.
 _GROUP_GAP = 0.5
 
 
 class ConfusedPairsDisplay:
-    """The pairs of classes most often taken for each other, with examples.
+    """The most frequently confused pairs of classes, with examples.
 
-    Each row is a pair: how many images of the first class were taken for the second one, with
-    some of them, and the other way round. The direction with more errors comes first. It is
-    recommended to use :meth:`from_estimator` or :meth:`from_predictions` to make one.
+    Each row is a pair of classes. It shows the number of images of the first class that were
+    predicted as the second one, with examples, and the same for the other direction. The direction
+    with more errors comes first. It is recommended to use :meth:`from_estimator` or
+    :meth:`from_predictions` to create a display.
 
     Parameters
     ----------
     pairs : list of tuples (str, str)
-        Names of two classes: in the first direction, images of the first are taken for the second.
+        Names of two classes. In the first direction, images of the first class are predicted as
+        the second one.
 
     counts : ndarray of shape (n_pairs, 2), dtype int
-        Number of errors of each pair in the first direction and in the other one.
+        Number of errors of each pair in the first and the second direction.
 
     images : list of tuples (ndarray, ndarray)
-        Of each pair, images of shape (n, height, width) or (n, height, width, channels) in both
-        directions; pixels from 0 to 255 or in [0, 1].
+        For each pair, images of both directions, of shape (n, height, width) or
+        (n, height, width, channels), with pixels from 0 to 255 or in [0, 1].
 
     Attributes
     ----------
@@ -48,21 +60,21 @@ class ConfusedPairsDisplay:
         Figure that holds the Axes.
 
     im_ : list of matplotlib.image.AxesImage
-        The images as drawn, pair after pair.
+        The images, pair after pair.
 
     text_ : list of matplotlib.text.Text
-        The texts as drawn, two for each pair.
+        The texts, two for each pair.
 
     See Also
     --------
-    sklearn.metrics.ConfusionMatrixDisplay : The whole confusion matrix as a heat map.
+    sklearn.metrics.ConfusionMatrixDisplay : The confusion matrix as a heat map.
     PredictionGridDisplay : Single predictions, ``errors_only=True`` for example.
 
     Notes
     -----
-    Counts are those of :func:`sklearn.metrics.confusion_matrix`. Images, scale and texts are drawn
-    as by :class:`ImageGridDisplay`. Write-up B, "Keras first steps", discusses such pairs; in A,
-    "Three conv, dropout", shirts and pullovers are one.
+    Counts are those of :func:`sklearn.metrics.confusion_matrix`. Images and texts are drawn as in
+    :class:`ImageGridDisplay`. Write-up B, "Keras first steps", discusses such pairs. In write-up A,
+    "Three conv, dropout", shirts and pullovers are such a pair.
 
     Examples
     --------
@@ -79,7 +91,13 @@ class ConfusedPairsDisplay:
     Coat taken for Pullover: 20
     """
 
-    def __init__(self, *, pairs, counts, images):
+    def __init__(
+        self,
+        *,
+        pairs: list[tuple[str, str]],
+        counts: NDArray[np.integer],
+        images: list[tuple[NDArray, NDArray]],
+    ) -> None:
         self.pairs = pairs
         self.counts = counts
         self.images = images
@@ -87,51 +105,52 @@ class ConfusedPairsDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: Any,
+        X: ArrayLike | Sequence[Any],
+        y: ArrayLike,
         *,
-        target_names=None,
-        n_pairs=5,
-        n_images=6,
-        image_shape=None,
-        cmap="gray",
-        ax=None,
-    ):
-        """Draw which classes a fitted classifier takes for each other.
+        target_names: Sequence[str] | None = None,
+        n_pairs: int = 5,
+        n_images: int = 6,
+        image_shape: int | tuple[int, ...] | None = None,
+        cmap: str | Colormap = "gray",
+        ax: Axes | None = None,
+    ) -> Self:
+        """Draw the classes that a fitted classifier confuses.
 
         Parameters
         ----------
         estimator : estimator
-            A fitted classifier, a pipeline or a search that ends in one.
+            A fitted classifier, or a pipeline or search that ends in one.
         X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
-            Gray, RGB or RGBA images as `estimator` takes them; pixels from 0 to 255 or in [0, 1].
+            Gray, RGB or RGBA images as `estimator` takes them, with pixels from 0 to 255 or in
+            [0, 1].
         y : array-like of shape (n,)
             True labels.
         target_names : sequence of str of shape (n_classes,), default=None
-            Names of the classes in sorted order. None: the labels themselves.
+            Names of the classes in sorted order. None means the labels.
         n_pairs : int, default=5
-            At most so many pairs are drawn.
+            Maximum number of pairs.
         n_images : int, default=6
-            At most so many images are drawn of each direction of a pair, the first ones in `X`.
+            Maximum number of images of each direction of a pair, the first ones in `X`.
         image_shape : int, tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels; an int
-            is both height and width. None: square gray ones.
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels, or the
+            side of square images. None means square gray images.
         cmap : str or matplotlib.colors.Colormap, default="gray"
-            Colours of gray images.
+            Colormap of gray images.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw. None makes a figure of a fitting size.
+            Axes to draw on, or None for a new figure of a suitable size.
 
         Returns
         -------
         ConfusedPairsDisplay
-            With its attributes set.
+            The display, with its attributes set.
 
         Raises
         ------
         ValueError
-            If `estimator` is no classifier, the input does not fit together, pixels are in
-            another range, or all predictions are right.
+            If `estimator` is not a classifier, the input is inconsistent, pixels are in another
+            range, or all predictions are right.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         if not is_classifier(estimator):
@@ -154,80 +173,81 @@ class ConfusedPairsDisplay:
     @classmethod
     def from_predictions(
         cls,
-        X,
-        y_true,
-        y_pred,
+        X: ArrayLike,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
         *,
-        classes=None,
-        target_names=None,
-        n_pairs=5,
-        n_images=6,
-        image_shape=None,
-        cmap="gray",
-        ax=None,
-    ):
-        """Draw which classes are taken for each other in given predictions.
+        classes: Sequence[Any] | NDArray | None = None,
+        target_names: Sequence[str] | None = None,
+        n_pairs: int = 5,
+        n_images: int = 6,
+        image_shape: int | tuple[int, ...] | None = None,
+        cmap: str | Colormap = "gray",
+        ax: Axes | None = None,
+    ) -> Self:
+        """Draw the classes that are confused in given predictions.
 
         Parameters
         ----------
         X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
-            Gray, RGB or RGBA images; pixels from 0 to 255 or in [0, 1].
+            Gray, RGB or RGBA images with pixels from 0 to 255 or in [0, 1].
         y_true : array-like of shape (n,)
             True labels.
         y_pred : array-like of shape (n,)
             Predicted labels.
         classes : array-like of shape (n_classes,), default=None
-            All labels, such as a classifier's ``classes_``. None: those in `y_true` and `y_pred`,
-            sorted, or with `target_names`, 0 to ``n_classes - 1``.
+            All labels, such as a classifier's ``classes_``. None means those in `y_true` and
+            `y_pred`, sorted, or with `target_names`, 0 to ``n_classes - 1``.
         target_names : sequence of str of shape (n_classes,), default=None
-            Names of the classes, in the order of `classes`. None: the labels themselves.
+            Names of the classes, in the order of `classes`. None means the labels.
         n_pairs : int, default=5
-            At most so many pairs are drawn.
+            Maximum number of pairs.
         n_images : int, default=6
-            At most so many images are drawn of each direction of a pair, the first ones in `X`.
+            Maximum number of images of each direction of a pair, the first ones in `X`.
         image_shape : int, tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels; an int
-            is both height and width. None: square gray ones.
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels, or the
+            side of square images. None means square gray images.
         cmap : str or matplotlib.colors.Colormap, default="gray"
-            Colours of gray images.
+            Colormap of gray images.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw. None makes a figure of a fitting size.
+            Axes to draw on, or None for a new figure of a suitable size.
 
         Returns
         -------
         ConfusedPairsDisplay
-            With its attributes set.
+            The display, with its attributes set.
 
         Raises
         ------
         ValueError
-            If the input does not fit together, pixels are in another range, or all predictions
-            are right.
+            If the input is inconsistent, pixels are in another range, or all predictions are
+            right.
         """
         caller = f"{cls.__name__}.from_predictions"
         check_matplotlib_support(caller)
         check_counts(caller, n_pairs=n_pairs, n_images=n_images)
-        y_true = check_labels(y_true, count_images(X), name="y_true")
-        y_pred = check_labels(y_pred, len(y_true), name="y_pred")
+        true_labels = check_labels(y_true, count_images(X), name="y_true")
+        predicted_labels = check_labels(y_pred, len(true_labels), name="y_pred")
         if classes is None:
-            labels = np.concatenate([y_true, y_pred])
+            labels = np.concatenate([true_labels, predicted_labels])
             classes = find_classes(labels, target_names=target_names)
         names = name_classes(classes, target_names)
-        y_true = class_indices(y_true, classes, name="y_true")
-        y_pred = class_indices(y_pred, classes, name="y_pred")
+        y_true = class_indices(true_labels, classes, name="y_true")
+        y_pred = class_indices(predicted_labels, classes, name="y_pred")
         confusion = confusion_matrix(y_true, y_pred, labels=np.arange(len(names)))
         directions = _most_confused(confusion, n_pairs)
         if not directions:
             raise ValueError(
-                f"There are no confused pairs to draw: all {len(y_true)} predictions are right."
+                f"There are no confused pairs to draw: all {len(true_labels)} predictions are "
+                "right."
             )
         chosen = [
             np.flatnonzero((y_true == true) & (y_pred == predicted))[:n_images]
             for a, b in directions
             for true, predicted in ((a, b), (b, a))
         ]
-        images = pick_images(X, np.concatenate(chosen), image_shape)
-        images = np.split(images, np.cumsum([len(some) for some in chosen[:-1]]))
+        picked = pick_images(X, np.concatenate(chosen), image_shape)
+        images = np.split(picked, np.cumsum([len(some) for some in chosen[:-1]]))
         display = cls(
             pairs=[(names[a], names[b]) for a, b in directions],
             counts=np.array([(confusion[a, b], confusion[b, a]) for a, b in directions]),
@@ -235,15 +255,15 @@ class ConfusedPairsDisplay:
         )
         return display.plot(ax, cmap=cmap)
 
-    def plot(self, ax=None, *, cmap="gray"):
+    def plot(self, ax: Axes | None = None, *, cmap: str | Colormap = "gray") -> Self:
         """Draw the pairs.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Where to draw. None makes a figure of a fitting size.
+            Axes to draw on, or None for a new figure of a suitable size.
         cmap : str or matplotlib.colors.Colormap, default="gray"
-            Colours of gray images.
+            Colormap of gray images.
 
         Returns
         -------
@@ -253,7 +273,7 @@ class ConfusedPairsDisplay:
         check_matplotlib_support(f"{type(self).__name__}.plot")
         width, height = cell_size(self.images[0][0])
         pitch = width + GAP, LINE + height + 2 * GAP
-        # At least three images wide, for the texts.
+        # At least three images wide, because the texts need space.
         n_cols = [max(3, *(len(images[side]) for images in self.images)) for side in (0, 1)]
         widths = [n * pitch[0] for n in n_cols]
         size = sum(widths) + _GROUP_GAP, len(self.pairs) * pitch[1]
@@ -275,7 +295,7 @@ class ConfusedPairsDisplay:
 
 
 def _most_confused(confusion, n_pairs):
-    """Pairs of classes with the most errors; of the two directions that with more comes first."""
+    """Return the pairs of classes with the most errors, each in the direction with more errors."""
     first, second = np.triu_indices(len(confusion), k=1)
     errors = confusion[first, second] + confusion[second, first]
     order = np.argsort(-errors, kind="stable")[:n_pairs]

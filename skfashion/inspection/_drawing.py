@@ -1,40 +1,59 @@
-"""What the displays of images share: one Axes, in units of an image's longer side."""
+"""The Axes of the displays of images, in units of an image's longer side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._validation import pixel_maximum
 
-# In units of the longer side of an image.
-LINE = 0.19  # of text
-GAP = 0.12  # between images
-_LABEL_GAP = 0.03  # of a label, below its image
-# Images much longer in one direction than in the other are drawn thicker than they are.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.image import AxesImage
+    from matplotlib.text import Text
+
+# In units of an image's longer side.
+LINE = 0.19  # Height of a line of text.
+GAP = 0.12  # Between images.
+_LABEL_GAP = 0.03  # Between an image and its label.
+# Minimum width and height of an image. Very long images are drawn wider or higher than they are.
 _MIN_SIDE = 0.15
-# Cells are at least so wide, for the texts.
+# Minimum width of a cell, because the texts need space.
 _MIN_CELL_WIDTH = 0.7
-# Inches of an image's longer side, such that the figure keeps below a width if it can; a figure of
-# few images is larger.
+# Range of inches of an image's longer side. Large figures use less to stay below the maximum width,
+# figures with few images may use more to reach the minimum size.
 _INCHES_PER_IMAGE, _MAX_FIGURE_WIDTH, _MIN_FIGURE_SIZE = (0.75, 1.3), 12, 4
 
-RIGHT, WRONG = ("tab:blue", "✓"), ("tab:red", "✗")  # never told apart by the colour alone
+# The marks make the meaning clear without the colors.
+RIGHT, WRONG = ("tab:blue", "✓"), ("tab:red", "✗")
 
 
 class Canvas:
-    """An Axes of images, texts and bars; x to the right, y down, from 0.
+    """An Axes of images, texts and bars, with the origin at the upper left corner.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes or None
-        Where to draw; None makes a figure.
+        Axes to draw on, or None for a new figure.
     images : list of ndarray of shape (n, height, width) or (n, height, width, channels)
-        All that are to be drawn, on one common scale of pixels.
+        All images to be drawn. They share one scale of pixels.
     size : tuple of two floats
-        Width and height of all, in units of an image's longer side.
+        Width and height of the content, in units of an image's longer side.
     cmap : str or matplotlib.colors.Colormap
-        Colours of gray images.
+        Colormap of gray images.
     """
 
-    def __init__(self, ax, images, size, cmap):
+    def __init__(
+        self,
+        ax: Axes | None,
+        images: Sequence[NDArray],
+        size: tuple[float, float],
+        cmap: str | Colormap,
+    ) -> None:
         import matplotlib.pyplot as plt
 
         from ._text_layout import TextFitter
@@ -54,8 +73,17 @@ class Canvas:
         self._fitter = TextFitter(plt.rcParams["font.size"])
         ax.add_artist(self._fitter)
 
-    def image(self, image, left, top, *, color=None, linestyle="-", linewidth=0.0):
-        """Draw an image in the middle of its cell, framed if a line width is given.
+    def image(
+        self,
+        image: NDArray,
+        left: float,
+        top: float,
+        *,
+        color: str | None = None,
+        linestyle: Any = "-",
+        linewidth: float = 0.0,
+    ) -> AxesImage:
+        """Draw an image in the center of its cell, with a frame if `linewidth` is not 0.
 
         Returns
         -------
@@ -72,14 +100,28 @@ class Canvas:
             image, extent=extent, cmap=self._cmap, vmin=0, vmax=self._maximum, aspect="equal"
         )
         if linewidth:
-            style = {"edgecolor": color, "linestyle": linestyle, "linewidth": linewidth}
+            style: dict[str, Any] = {
+                "edgecolor": color,
+                "linestyle": linestyle,
+                "linewidth": linewidth,
+            }
             self.ax.add_patch(Rectangle((left, top), width, height, fill=False, **style))
         return drawn
 
     def text(
-        self, string, left, top, width, height, *, ha="center", va="center", group="label", **style
-    ):
-        """Write into a box, on the side that `ha` and `va` say; return the Text."""
+        self,
+        string: str,
+        left: float,
+        top: float,
+        width: float,
+        height: float,
+        *,
+        ha: str = "center",
+        va: str = "center",
+        group: str = "label",
+        **style: Any,
+    ) -> Text:
+        """Draw a text into a box, with the alignments `ha` and `va`, and return it."""
         from ._text_layout import make_text
 
         x = left + {"left": 0, "center": width / 2, "right": width}[ha]
@@ -89,34 +131,47 @@ class Canvas:
         self._fitter.add(text, width, height, group)
         return text
 
-    def label(self, string, left, top, *, n_lines=1, **style):
-        """Write under the cell of an image, which has its corner at `left` and `top`."""
+    def label(
+        self, string: str, left: float, top: float, *, n_lines: int = 1, **style: Any
+    ) -> Text:
+        """Draw a text under a cell whose lower left corner is at `left` and `top`."""
         width, height = self._cell_width + 2 * GAP / 3, n_lines * LINE - _LABEL_GAP
         return self.text(string, left - GAP / 3, top + _LABEL_GAP, width, height, va="top", **style)
 
-    def finish(self, display):
-        """Set the limits, which drawing has changed, and the attributes of `display`."""
+    def finish(self, display: Any) -> Any:
+        """Restore the limits, which drawing has changed, and set the attributes of `display`."""
         self.ax.set(**self._limits)
         self.ax.set_axis_off()
         display.ax_, display.figure_ = self.ax, self.ax.figure
         return display
 
 
-def _image_size(image):
-    """Width and height that an image is drawn with, the longer one being 1."""
+def _image_size(image: NDArray) -> tuple[float, float]:
+    """Return the width and height of an image as drawn. The longer side is 1."""
     height, width = image.shape[:2]
     longer = max(height, width)
     return max(width / longer, _MIN_SIDE), max(height / longer, _MIN_SIDE)
 
 
-def cell_size(images):
-    """Width and height of the cell that holds each of some images, without its texts."""
+def cell_size(images: NDArray) -> tuple[float, float]:
+    """Return the width and height of the cells of images, without texts."""
     width, height = _image_size(images[0])
     return max(width, _MIN_CELL_WIDTH), height
 
 
-def grid_layout(n, n_cols, width, height):
-    """Lay out `n` cells, each of a width and height, gaps included, row after row.
+def grid_layout(
+    n: int, n_cols: int, width: float, height: float
+) -> tuple[tuple[float, float], list[tuple[float, float]]]:
+    """Lay out cells row after row.
+
+    Parameters
+    ----------
+    n : int
+        Number of cells.
+    n_cols : int
+        Number of columns.
+    width, height : float
+        Size of a cell, including the gap.
 
     Returns
     -------

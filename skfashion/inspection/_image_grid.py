@@ -1,21 +1,32 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
+from numpy.typing import ArrayLike, NDArray
+
 from skfashion._sklearn import check_matplotlib_support
 
 from ._drawing import GAP, LINE, Canvas, cell_size, grid_layout
 from ._validation import check_counts, check_labels, count_images, name_labels, pick_images
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
 
 class ImageGridDisplay:
     """Grid of images with their labels.
 
-    It is recommended to use :meth:`from_images` to make one.
+    It is recommended to use :meth:`from_images` to create a display.
 
     Parameters
     ----------
     images : ndarray of shape (n, height, width) or (n, height, width, channels)
-        Gray, RGB or RGBA images; pixels from 0 to 255 or in [0, 1].
+        Gray, RGB or RGBA images with pixels from 0 to 255 or in [0, 1].
 
     labels : sequence of str of shape (n,), or None
-        Written under each image.
+        Texts under the images.
 
     Attributes
     ----------
@@ -26,24 +37,24 @@ class ImageGridDisplay:
         Figure that holds the Axes.
 
     im_ : list of matplotlib.image.AxesImage
-        The images as drawn, row after row.
+        The images, row after row.
 
     text_ : list of matplotlib.text.Text
-        The labels as drawn.
+        The labels.
 
     See Also
     --------
-    PredictionGridDisplay : Images with what a classifier takes them for.
+    PredictionGridDisplay : Images with the predictions of a classifier.
 
     Notes
     -----
-    All images are drawn on one scale: from 0 to 255 where they are bytes or any pixel drawn is
-    above 1, else from 0 to 1. Texts are as large as their space allows, up to the font size of
-    matplotlib's settings (and from 1 point, below which it draws none), and follow the size of the
-    figure until it is drawn.
+    All images are drawn on one scale: from 0 to 255 if they are bytes or a pixel is above 1, else
+    from 0 to 1. Texts are as large as their space allows, up to the font size of matplotlib's
+    settings. They adapt to the size of the figure until it is drawn. matplotlib does not draw texts
+    below 1 point.
 
-    A grid of 5 x 5 images and one of 15 x 15 are what write-ups B and D, "Keras first steps" and
-    "Five easy steps", begin with.
+    Write-ups B and D, "Keras first steps" and "Five easy steps", begin with grids of 5 x 5 and
+    15 x 15 images.
 
     Examples
     --------
@@ -57,54 +68,53 @@ class ImageGridDisplay:
     (25, 'Shirt')
     """
 
-    def __init__(self, *, images, labels):
+    def __init__(self, *, images: NDArray, labels: Sequence[str] | None) -> None:
         self.images = images
         self.labels = labels
 
     @classmethod
     def from_images(
         cls,
-        X,
-        y=None,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
         *,
-        target_names=None,
-        n_rows=5,
-        n_cols=5,
-        image_shape=None,
-        cmap="gray",
-        ax=None,
-    ):
+        target_names: Sequence[str] | None = None,
+        n_rows: int = 5,
+        n_cols: int = 5,
+        image_shape: int | tuple[int, ...] | None = None,
+        cmap: str | Colormap = "gray",
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the first images of a data set.
 
         Parameters
         ----------
         X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
-            Gray, RGB or RGBA images; pixels from 0 to 255 or in [0, 1].
+            Gray, RGB or RGBA images with pixels from 0 to 255 or in [0, 1].
         y : array-like of shape (n,), default=None
-            Their labels.
+            Labels of the images.
         target_names : sequence of str of shape (n_classes,), default=None
-            Names of the classes in sorted order. Where `y` lacks some of them, its labels must be
-            integers from 0 to ``n_classes - 1``. None: the labels themselves.
+            Names of the classes in sorted order. If `y` lacks some of them, its labels must be
+            integers from 0 to ``n_classes - 1``. None means the labels.
         n_rows, n_cols : int, default=5
-            At most ``n_rows * n_cols`` images are drawn, the first ones; fewer rows, if there are
-            fewer images.
+            Maximum numbers of rows and columns. The first ``n_rows * n_cols`` images are drawn.
         image_shape : int, tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels; an int
-            is both height and width. None: square gray ones.
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels, or the
+            side of square images. None means square gray images.
         cmap : str or matplotlib.colors.Colormap, default="gray"
-            Colours of gray images.
+            Colormap of gray images.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw. None makes a figure of a fitting size.
+            Axes to draw on, or None for a new figure of a suitable size.
 
         Returns
         -------
         ImageGridDisplay
-            With its attributes set.
+            The display, with its attributes set.
 
         Raises
         ------
         ValueError
-            If `X`, `y` and the parameters do not fit together, or pixels are in another range.
+            If `X`, `y` and the parameters are inconsistent, or pixels are in another range.
         """
         check_matplotlib_support(f"{cls.__name__}.from_images")
         check_counts(f"{cls.__name__}.from_images", n_rows=n_rows, n_cols=n_cols)
@@ -119,17 +129,19 @@ class ImageGridDisplay:
         )
         return display.plot(ax, n_cols=n_cols, cmap=cmap)
 
-    def plot(self, ax=None, *, n_cols=5, cmap="gray"):
+    def plot(
+        self, ax: Axes | None = None, *, n_cols: int = 5, cmap: str | Colormap = "gray"
+    ) -> Self:
         """Draw the grid.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Where to draw. None makes a figure of a fitting size.
+            Axes to draw on, or None for a new figure of a suitable size.
         n_cols : int, default=5
             Number of columns.
         cmap : str or matplotlib.colors.Colormap, default="gray"
-            Colours of gray images.
+            Colormap of gray images.
 
         Returns
         -------

@@ -1,4 +1,10 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -14,32 +20,36 @@ from ._validation import (
     pick_images,
 )
 
-# Between a query and its neighbours, in units of an image's longer side.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
+# Between a query and its neighbors, in units of an image's longer side.
 _GROUP_GAP = 0.3
 
 
 class NeighborsDisplay:
     """Images with their nearest training images.
 
-    Each row is a query, then the training images nearest to it with their distances. It is
-    recommended to use :meth:`from_estimator` to make one.
+    Each row shows a query and the training images nearest to it, with their distances. It is
+    recommended to use :meth:`from_estimator` to create a display.
 
     Parameters
     ----------
     queries : ndarray of shape (n, height, width) or (n, height, width, channels)
-        Gray, RGB or RGBA images; pixels from 0 to 255 or in [0, 1].
+        Gray, RGB or RGBA images with pixels from 0 to 255 or in [0, 1].
 
     neighbors : ndarray of shape (n, n_neighbors, height, width[, channels])
-        The nearest training images of each, the nearest one first.
+        The nearest training images of each query, the nearest one first.
 
     distances : ndarray of shape (n, n_neighbors)
-        Their distances.
+        Distances of the neighbors.
 
     query_labels : sequence of str of shape (n,) or None
         Names of the classes of the queries.
 
     neighbor_labels : array-like of str of shape (n, n_neighbors) or None
-        Names of the classes of the neighbours.
+        Names of the classes of the neighbors.
 
     Attributes
     ----------
@@ -50,18 +60,18 @@ class NeighborsDisplay:
         Figure that holds the Axes.
 
     im_ : list of matplotlib.image.AxesImage
-        The images as drawn, row after row, the query first.
+        The images, row after row, the query first.
 
     text_ : list of matplotlib.text.Text
-        The texts under the images as drawn.
+        The texts under the images.
 
     See Also
     --------
-    skfashion.neighbors.VectorizedKNNClassifier : Finds the neighbours.
+    skfashion.neighbors.VectorizedKNNClassifier : Finds the neighbors.
 
     Notes
     -----
-    Images, scale and texts are drawn as by :class:`ImageGridDisplay`.
+    Images and texts are drawn as in :class:`ImageGridDisplay`.
 
     Examples
     --------
@@ -79,7 +89,15 @@ class NeighborsDisplay:
     distance 5.2...
     """
 
-    def __init__(self, *, queries, neighbors, distances, query_labels, neighbor_labels):
+    def __init__(
+        self,
+        *,
+        queries: NDArray,
+        neighbors: NDArray,
+        distances: NDArray,
+        query_labels: Sequence[str] | None,
+        neighbor_labels: Any,
+    ) -> None:
         self.queries = queries
         self.neighbors = neighbors
         self.distances = distances
@@ -89,60 +107,60 @@ class NeighborsDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        X_train,
+        estimator: Any,
+        X: ArrayLike | Sequence[Any],
+        X_train: ArrayLike | Sequence[Any],
         *,
-        y=None,
-        y_train=None,
-        target_names=None,
-        n_neighbors=5,
-        image_shape=None,
-        cmap="gray",
-        ax=None,
-    ):
-        """Draw the neighbours that a fitted estimator finds.
+        y: ArrayLike | None = None,
+        y_train: ArrayLike | None = None,
+        target_names: Sequence[str] | None = None,
+        n_neighbors: int = 5,
+        image_shape: int | tuple[int, ...] | None = None,
+        cmap: str | Colormap = "gray",
+        ax: Axes | None = None,
+    ) -> Self:
+        """Draw the neighbors that a fitted estimator finds.
 
         Parameters
         ----------
         estimator : estimator
             A fitted :class:`~skfashion.neighbors.VectorizedKNNClassifier`, another estimator with
-            ``kneighbors``, a pipeline that ends in one, whose other steps transform `X`, or a
-            search over these.
+            ``kneighbors``, a pipeline that ends in one, or a search over these. The other steps of
+            a pipeline transform `X`.
         X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
-            Gray, RGB or RGBA images as `estimator` takes them; pixels from 0 to 255 or in [0, 1].
-            Each is a row: pass those to be drawn, such as ``X_test[:5]``.
+            Gray, RGB or RGBA images as `estimator` takes them, with pixels from 0 to 255 or in
+            [0, 1]. Each image is a row of the display, so pass a few, such as ``X_test[:5]``.
         X_train : array-like of shape (n_train, features) or (n_train, height, width[, channels])
-            What `estimator` was fitted on; of it the neighbours are drawn.
+            The images on which `estimator` was fitted.
         y : array-like of shape (n,), default=None
             Labels of `X`.
         y_train : array-like of shape (n_train,), default=None
             Labels of `X_train`.
         target_names : sequence of str of shape (n_classes,), default=None
-            Names of the classes in sorted order. Where the labels given lack some of them, they
-            must be integers from 0 to ``n_classes - 1``. None: the labels themselves.
+            Names of the classes in sorted order. If the given labels lack some of them, they must
+            be integers from 0 to ``n_classes - 1``. None means the labels.
         n_neighbors : int, default=5
-            Number of neighbours of each image.
+            Number of neighbors of each image.
         image_shape : int, tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels; an int
-            is both height and width. None: square gray ones.
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels, or the
+            side of square images. None means square gray images.
         cmap : str or matplotlib.colors.Colormap, default="gray"
-            Colours of gray images.
+            Colormap of gray images.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw. None makes a figure of a fitting size.
+            Axes to draw on, or None for a new figure of a suitable size.
 
         Returns
         -------
         NeighborsDisplay
-            With its attributes set.
+            The display, with its attributes set.
 
         Raises
         ------
         TypeError
             If `estimator` has no ``kneighbors``.
         ValueError
-            If `estimator` was fitted on another number of images than `X_train` has, the input
-            does not fit together, or pixels are in another range.
+            If `estimator` was fitted on another number of images than `X_train` has, the input is
+            inconsistent, or pixels are in another range.
         """
         caller = f"{cls.__name__}.from_estimator"
         check_matplotlib_support(caller)
@@ -159,7 +177,7 @@ class NeighborsDisplay:
         if n_train != last.n_samples_fit_:
             raise ValueError(
                 f"X_train has {n_train} images, but {type(last).__name__} was fitted on "
-                f"{last.n_samples_fit_}: pass those that it was fitted on, in the same order."
+                f"{last.n_samples_fit_}. Pass the images on which it was fitted, in the same order."
             )
         queries = pick_images(X, slice(None), image_shape)
         labels = {}
@@ -178,7 +196,7 @@ class NeighborsDisplay:
         if neighbors.shape[1:] != queries.shape[1:]:
             raise ValueError(
                 f"X has images of shape {queries.shape[1:]}, but X_train has images of shape "
-                f"{neighbors.shape[1:]}: pass both in the same form."
+                f"{neighbors.shape[1:]}. Pass both in the same shape."
             )
         display = cls(
             queries=queries,
@@ -191,15 +209,15 @@ class NeighborsDisplay:
         )
         return display.plot(ax, cmap=cmap)
 
-    def plot(self, ax=None, *, cmap="gray"):
+    def plot(self, ax: Axes | None = None, *, cmap: str | Colormap = "gray") -> Self:
         """Draw the rows.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Where to draw. None makes a figure of a fitting size.
+            Axes to draw on, or None for a new figure of a suitable size.
         cmap : str or matplotlib.colors.Colormap, default="gray"
-            Colours of gray images.
+            Colormap of gray images.
 
         Returns
         -------
@@ -227,7 +245,7 @@ class NeighborsDisplay:
         return canvas.finish(self)
 
     def _texts(self, row):
-        """Lines of text under the query of a row, and under each of its neighbours."""
+        """Return the lines of text under the query of a row and under each of its neighbors."""
         query = ["query"] if self.query_labels is None else ["query", self.query_labels[row]]
         distances = [[f"distance {distance:.4g}"] for distance in self.distances[row]]
         if self.neighbor_labels is None:

@@ -1,4 +1,10 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from skfashion._sklearn import (
@@ -19,32 +25,39 @@ from ._validation import (
     pick_images,
 )
 
-_SWITCHES = {"errors_only": ["boolean"], "show_proba": ["boolean"]}
-# Beside each image, in units of an image's longer side: names, then bars, at least so high.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
+_CONSTRAINTS = {"errors_only": ["boolean"], "show_proba": ["boolean"]}
+# Sizes of the names and bars beside each image, in units of an image's longer side.
 _NAMES_WIDTH, _BARS_WIDTH, _MIN_BARS_HEIGHT = 0.6, 0.55, 0.8
-# Of more classes than this, only the predicted and the true one are marked beside the bars.
+# With more classes, only the predicted and the true class are marked beside the bars.
 _MAX_NAMED_CLASSES = 20
-_FRAMES = {True: {"linewidth": 1.0}, False: {"linewidth": 2.0, "linestyle": (0, (3, 1.5))}}
+_FRAMES: dict[bool, dict[str, Any]] = {
+    True: {"linewidth": 1.0},
+    False: {"linewidth": 2.0, "linestyle": (0, (3, 1.5))},
+}
 
 
 class PredictionGridDisplay:
-    """Grid of images with what a classifier takes them for.
+    """Grid of images with the predictions of a classifier.
 
-    Under each image stand the predicted label and its probability in percent: in blue, with a
-    tick and a thin frame, if it is right; in red, with a cross, a thick dashed frame and the true
-    label, if it is wrong. It is recommended to use :meth:`from_estimator` or
-    :meth:`from_predictions` to make one.
+    Under each image are the predicted label and its probability in percent. A correct prediction is
+    blue, with a tick and a thin frame. A wrong one is red, with a cross, a thick dashed frame and
+    the true label. It is recommended to use :meth:`from_estimator` or :meth:`from_predictions` to
+    create a display.
 
     Parameters
     ----------
     images : ndarray of shape (n, height, width) or (n, height, width, channels)
-        Gray, RGB or RGBA images; pixels from 0 to 255 or in [0, 1].
+        Gray, RGB or RGBA images with pixels from 0 to 255 or in [0, 1].
 
     y_true : ndarray of shape (n,), dtype int
-        True classes, as positions in `target_names`.
+        True classes, as indices of `target_names`.
 
     y_pred : ndarray of shape (n,), dtype int
-        Predicted classes, as positions in `target_names`.
+        Predicted classes, as indices of `target_names`.
 
     y_proba : ndarray of shape (n, n_classes)
         Probabilities of the classes, in [0, 1].
@@ -61,23 +74,23 @@ class PredictionGridDisplay:
         Figure that holds the Axes.
 
     im_ : list of matplotlib.image.AxesImage
-        The images as drawn, row after row.
+        The images, row after row.
 
     text_ : list of matplotlib.text.Text
-        The texts under the images as drawn.
+        The texts under the images.
 
     bars_ : matplotlib.container.BarContainer or None
         Bars of all classes of the first image, then of the second one, and so on.
 
     See Also
     --------
-    ConfusedPairsDisplay : The pairs of classes most often taken for each other.
-    sklearn.metrics.ConfusionMatrixDisplay : How often each class is taken for each other one.
+    ConfusedPairsDisplay : The most frequently confused pairs of classes.
+    sklearn.metrics.ConfusionMatrixDisplay : The confusion matrix as a heat map.
 
     Notes
     -----
-    Write-ups A to D all show such a grid; C, "KNN against CNN", has the probability in percent
-    and the colours. Images, scale and texts are drawn as by :class:`ImageGridDisplay`.
+    Write-ups A to D all show such a grid. C, "KNN against CNN", has the probability in percent and
+    the colors. Images and texts are drawn as in :class:`ImageGridDisplay`.
 
     Examples
     --------
@@ -95,7 +108,15 @@ class PredictionGridDisplay:
     true: Shirt
     """
 
-    def __init__(self, *, images, y_true, y_pred, y_proba, target_names):
+    def __init__(
+        self,
+        *,
+        images: NDArray,
+        y_true: NDArray[np.integer],
+        y_pred: NDArray[np.integer],
+        y_proba: NDArray,
+        target_names: Sequence[str],
+    ) -> None:
         self.images = images
         self.y_true = y_true
         self.y_pred = y_pred
@@ -105,73 +126,74 @@ class PredictionGridDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: Any,
+        X: ArrayLike | Sequence[Any],
+        y: ArrayLike,
         *,
-        target_names=None,
-        errors_only=False,
-        n_rows=5,
-        n_cols=5,
-        show_proba=False,
-        image_shape=None,
-        cmap="gray",
-        ax=None,
-    ):
-        """Draw what a fitted classifier, with ``predict_proba``, takes images for.
+        target_names: Sequence[str] | None = None,
+        errors_only: bool = False,
+        n_rows: int = 5,
+        n_cols: int = 5,
+        show_proba: bool = False,
+        image_shape: int | tuple[int, ...] | None = None,
+        cmap: str | Colormap = "gray",
+        ax: Axes | None = None,
+    ) -> Self:
+        """Draw the predictions of a fitted classifier with ``predict_proba``.
 
         Parameters
         ----------
         estimator : estimator
-            A fitted classifier, a pipeline or a search that ends in one.
+            A fitted classifier, or a pipeline or search that ends in one.
         X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
-            Gray, RGB or RGBA images as `estimator` takes them; pixels from 0 to 255 or in [0, 1].
+            Gray, RGB or RGBA images as `estimator` takes them, with pixels from 0 to 255 or in
+            [0, 1].
         y : array-like of shape (n,)
             True labels.
         target_names : sequence of str of shape (n_classes,), default=None
-            Names of the classes in sorted order. None: the labels themselves.
+            Names of the classes in sorted order. None means the labels.
         errors_only : bool, default=False
             Whether to draw only wrong predictions, the most confident first, instead of the first
             images.
         n_rows, n_cols : int, default=5
-            At most ``n_rows * n_cols`` images are drawn.
+            Maximum numbers of rows and columns.
         show_proba : bool, default=False
             Whether to draw the probabilities of all classes beside each image.
         image_shape : int, tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels; an int
-            is both height and width. None: square gray ones.
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels, or the
+            side of square images. None means square gray images.
         cmap : str or matplotlib.colors.Colormap, default="gray"
-            Colours of gray images.
+            Colormap of gray images.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw. None makes a figure of a fitting size.
+            Axes to draw on, or None for a new figure of a suitable size.
 
         Returns
         -------
         PredictionGridDisplay
-            With its attributes set.
+            The display, with its attributes set.
 
         Raises
         ------
         AttributeError
             If `estimator` has no ``predict_proba``.
         ValueError
-            If the input does not fit together, pixels are in another range, or nothing was wrongly
-            predicted with ``errors_only=True``.
+            If the input is inconsistent, pixels are in another range, or ``errors_only=True`` and
+            all predictions are right.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         if not hasattr(estimator, "predict_proba"):
             raise AttributeError(
                 f"{cls.__name__} needs a classifier with predict_proba, which "
-                f"{type(estimator).__name__} lacks: pass probabilities to from_predictions."
+                f"{type(estimator).__name__} lacks. Pass probabilities to from_predictions."
             )
         check_counts(f"{cls.__name__}.from_estimator", n_rows=n_rows, n_cols=n_cols)
-        y = check_labels(y, count_images(X))
-        if not errors_only:  # the others need no prediction
-            X, y = safe_indexing(X, slice(n_rows * n_cols)), y[: n_rows * n_cols]
+        labels = check_labels(y, count_images(X))
+        if not errors_only:  # The others need not be predicted.
+            X, labels = safe_indexing(X, slice(n_rows * n_cols)), labels[: n_rows * n_cols]
         estimator, (X,) = load_photographs(estimator, X)
         return cls.from_predictions(
             X,
-            y,
+            labels,
             estimator.predict_proba(X),
             classes=getattr(estimator, "classes_", None),
             target_names=target_names,
@@ -187,109 +209,116 @@ class PredictionGridDisplay:
     @classmethod
     def from_predictions(
         cls,
-        X,
-        y_true,
-        y_proba,
+        X: ArrayLike,
+        y_true: ArrayLike,
+        y_proba: ArrayLike,
         *,
-        classes=None,
-        target_names=None,
-        errors_only=False,
-        n_rows=5,
-        n_cols=5,
-        show_proba=False,
-        image_shape=None,
-        cmap="gray",
-        ax=None,
-    ):
-        """Draw images with given probabilities; the most probable class is the predicted one.
+        classes: Sequence[Any] | NDArray | None = None,
+        target_names: Sequence[str] | None = None,
+        errors_only: bool = False,
+        n_rows: int = 5,
+        n_cols: int = 5,
+        show_proba: bool = False,
+        image_shape: int | tuple[int, ...] | None = None,
+        cmap: str | Colormap = "gray",
+        ax: Axes | None = None,
+    ) -> Self:
+        """Draw images with given probabilities. The most probable class is the predicted one.
 
         Parameters
         ----------
         X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
-            Gray, RGB or RGBA images; pixels from 0 to 255 or in [0, 1].
+            Gray, RGB or RGBA images with pixels from 0 to 255 or in [0, 1].
         y_true : array-like of shape (n,)
             True labels.
         y_proba : array-like of shape (n, n_classes)
             Probabilities of the classes, in [0, 1], as ``predict_proba`` returns them.
         classes : array-like of shape (n_classes,), default=None
-            Labels of the columns of `y_proba`, such as a classifier's ``classes_``. None: those in
-            `y_true`, sorted, or 0 to ``n_classes - 1``.
+            Labels of the columns of `y_proba`, such as a classifier's ``classes_``. None means
+            those in `y_true`, sorted, or 0 to ``n_classes - 1``.
         target_names : sequence of str of shape (n_classes,), default=None
-            Names of the classes, in the order of the columns. None: the labels themselves.
+            Names of the classes, in the order of the columns. None means the labels.
         errors_only : bool, default=False
             Whether to draw only wrong predictions, the most confident first, instead of the first
             images.
         n_rows, n_cols : int, default=5
-            At most ``n_rows * n_cols`` images are drawn.
+            Maximum numbers of rows and columns.
         show_proba : bool, default=False
             Whether to draw the probabilities of all classes beside each image.
         image_shape : int, tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels; an int
-            is both height and width. None: square gray ones.
+            ``(height, width)`` or ``(height, width, channels)`` of images in rows of pixels, or the
+            side of square images. None means square gray images.
         cmap : str or matplotlib.colors.Colormap, default="gray"
-            Colours of gray images.
+            Colormap of gray images.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw. None makes a figure of a fitting size.
+            Axes to draw on, or None for a new figure of a suitable size.
 
         Returns
         -------
         PredictionGridDisplay
-            With its attributes set.
+            The display, with its attributes set.
 
         Raises
         ------
         ValueError
-            If the input does not fit together, pixels are in another range, or nothing was wrongly
-            predicted with ``errors_only=True``.
+            If the input is inconsistent, pixels are in another range, or ``errors_only=True`` and
+            all predictions are right.
         """
         caller = f"{cls.__name__}.from_predictions"
         check_matplotlib_support(caller)
         check_counts(caller, n_rows=n_rows, n_cols=n_cols)
-        switches = {"errors_only": errors_only, "show_proba": show_proba}
-        validate_parameter_constraints(_SWITCHES, switches, caller)
+        parameters = {"errors_only": errors_only, "show_proba": show_proba}
+        validate_parameter_constraints(_CONSTRAINTS, parameters, caller)
         labels = check_labels(y_true, count_images(X), name="y_true")
-        y_proba = _check_probabilities(y_proba, len(labels))
+        probabilities = _check_probabilities(y_proba, len(labels))
         if classes is None:
-            classes = find_classes(labels, y_proba.shape[1])
-        elif len(classes) != y_proba.shape[1]:
+            classes = find_classes(labels, probabilities.shape[1])
+        elif len(classes) != probabilities.shape[1]:
             raise ValueError(
                 f"Expected a column of y_proba for each of {len(classes)} classes, got "
-                f"{y_proba.shape[1]}."
+                f"{probabilities.shape[1]}."
             )
         target_names = name_classes(classes, target_names)
-        y_true = class_indices(labels, classes, name="y_true")
-        y_pred = y_proba.argmax(axis=1)
+        true_indices = class_indices(labels, classes, name="y_true")
+        y_pred = probabilities.argmax(axis=1)
         chosen = np.arange(len(labels))
         if errors_only:
-            chosen = np.flatnonzero(y_pred != y_true)
+            chosen = np.flatnonzero(y_pred != true_indices)
             if not len(chosen):
                 raise ValueError(
                     f"There are no errors to draw: all {len(labels)} predictions are right."
                 )
-            chosen = chosen[np.argsort(-y_proba[chosen].max(axis=1), kind="stable")]
+            chosen = chosen[np.argsort(-probabilities[chosen].max(axis=1), kind="stable")]
         chosen = chosen[: n_rows * n_cols]
         display = cls(
             images=pick_images(X, chosen, image_shape),
-            y_true=y_true[chosen],
+            y_true=true_indices[chosen],
             y_pred=y_pred[chosen],
-            y_proba=y_proba[chosen],
+            y_proba=probabilities[chosen],
             target_names=target_names,
         )
         return display.plot(ax, n_cols=n_cols, show_proba=show_proba, cmap=cmap)
 
-    def plot(self, ax=None, *, n_cols=5, show_proba=False, cmap="gray"):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        n_cols: int = 5,
+        show_proba: bool = False,
+        cmap: str | Colormap = "gray",
+    ) -> Self:
         """Draw the grid.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Where to draw. None makes a figure of a fitting size.
+            Axes to draw on, or None for a new figure of a suitable size.
         n_cols : int, default=5
             Number of columns.
         show_proba : bool, default=False
             Whether to draw the probabilities of all classes beside each image.
         cmap : str or matplotlib.colors.Colormap, default="gray"
-            Colours of gray images.
+            Colormap of gray images.
 
         Returns
         -------
@@ -311,7 +340,7 @@ class PredictionGridDisplay:
             color, _ = RIGHT if is_right[i] else WRONG
             frame = _FRAMES[bool(is_right[i])]
             self.im_.append(canvas.image(self.images[i], left, top, color=color, **frame))
-            style = {"n_lines": 1 if is_right[i] else 2, "color": color}
+            style: dict[str, Any] = {"n_lines": 1 if is_right[i] else 2, "color": color}
             self.text_.append(canvas.label(self._text(i), left, top + height, **style))
         if show_proba:
             self.bars_ = self._draw_bars(canvas, corners, width, height)
@@ -331,7 +360,7 @@ class PredictionGridDisplay:
         tops = np.array([top for _, top in corners])
         colors = np.full((len(corners), n_classes), "tab:gray", dtype=object)
         for i, (true, predicted) in enumerate(zip(self.y_true, self.y_pred, strict=True)):
-            marked = {predicted: WRONG, true: RIGHT}  # the latter, if they are the same
+            marked = {predicted: WRONG, true: RIGHT}  # If they are equal, RIGHT remains.
             for position, name in enumerate(self.target_names):
                 color, mark = marked.get(position, (None, ""))
                 colors[i, position] = color or "tab:gray"

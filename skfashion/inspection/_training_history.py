@@ -1,32 +1,40 @@
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skfashion._sklearn import check_matplotlib_support
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
 _METRICS = ("loss", "accuracy")
-# Entries of the legend: inside the Axes, and in a column beside them.
+# Maximum numbers of entries of a legend inside the Axes, and of a column of a legend beside them.
 _MAX_LEGEND_INSIDE, _MAX_LEGEND_ROWS = 8, 15
 
 
 class TrainingHistoryDisplay:
-    """Loss and accuracy of each epoch, of one training or of several.
+    """Loss and accuracy of each epoch, for one or several trainings.
 
-    Two Axes side by side: training solid, validation dashed; the epoch whose weights were kept is
-    marked by a dot on the dashed line and a dotted vertical line. It is recommended to use
-    :meth:`from_estimator` or :meth:`from_histories` to make one.
+    The display has two Axes. Lines are solid for training and dashed for validation. A dot on the
+    dashed line and a dotted vertical line mark the epoch whose weights were kept. It is recommended
+    to use :meth:`from_estimator` or :meth:`from_histories` to create a display.
 
     Parameters
     ----------
     histories : dict of str to dict of lists
-        For each training by its name, "loss" and "accuracy" of each epoch, and "val_loss" and
-        "val_accuracy" where there are any.
+        For each training, by its name, "loss" and "accuracy" of each epoch, and "val_loss" and
+        "val_accuracy" if there are any.
 
     best_epochs : dict of str to int
-        Position of the best epoch, from 0, of those of the trainings that have one.
+        Index of the best epoch, from 0, for each training that has one, by its name.
 
     Attributes
     ----------
@@ -37,11 +45,11 @@ class TrainingHistoryDisplay:
         Figure that holds the Axes.
 
     lines_ : dict of tuples (str, str) to matplotlib.lines.Line2D
-        The curves, by the name of the training and that of the figures, "val_loss" for example.
+        The curves, by the names of the training and of the metric, for example "val_loss".
 
     See Also
     --------
-    skfashion.neural_network.KerasCNNClassifier : Its ``history_`` and ``best_epoch_`` are drawn.
+    skfashion.neural_network.KerasCNNClassifier : Has ``history_`` and ``best_epoch_``.
     sklearn.model_selection.LearningCurveDisplay : Scores by the number of training images.
     sklearn.model_selection.ValidationCurveDisplay : Scores by the value of a parameter.
 
@@ -63,42 +71,53 @@ class TrainingHistoryDisplay:
     array([1, 2, 3])
     """
 
-    def __init__(self, *, histories, best_epochs):
+    def __init__(
+        self,
+        *,
+        histories: dict[str, Mapping[str, Sequence[float]]],
+        best_epochs: dict[str, int],
+    ) -> None:
         self.histories = histories
         self.best_epochs = best_epochs
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, ax=None):
-        """Draw the training of a fitted network, or of several.
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        name: str | None = None,
+        ax: Sequence[Axes] | NDArray | None = None,
+    ) -> Self:
+        """Draw the training of one or several fitted networks.
 
         Parameters
         ----------
         estimator : estimator or dict of str to estimator
-            A fitted :class:`~skfashion.neural_network.KerasCNNClassifier`, a pipeline or a search
-            that ends in one; or several of these by name, to be drawn over one another.
+            A fitted :class:`~skfashion.neural_network.KerasCNNClassifier`, or a pipeline or search
+            that ends in one. Or several of these, by name, which are drawn on the same Axes.
         name : str, default=None
-            Name of a single one. None: that of its class.
+            Name of a single network. None means the name of its class.
         ax : sequence of two matplotlib.axes.Axes, default=None
-            Where to draw loss and accuracy. None makes a figure.
+            Axes to draw loss and accuracy on, or None for a new figure.
 
         Returns
         -------
         TrainingHistoryDisplay
-            With its attributes set.
+            The display, with its attributes set.
 
         Raises
         ------
         TypeError
             If `estimator` does not end in a `KerasCNNClassifier`, or a search was not refitted.
         ValueError
-            If a name is given beside names.
+            If `name` is given together with several networks.
         sklearn.exceptions.NotFittedError
             If `estimator` is not fitted.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         if isinstance(estimator, Mapping):
             if name is not None:
-                raise ValueError(f"The estimators have names already; leave out name={name!r}.")
+                raise ValueError(f"The estimators have names already. Leave out name={name!r}.")
             networks = {name: _network(one) for name, one in estimator.items()}
         else:
             network = _network(estimator)
@@ -114,30 +133,36 @@ class TrainingHistoryDisplay:
         )
 
     @classmethod
-    def from_histories(cls, histories, *, best_epochs=None, ax=None):
-        """Draw given figures.
+    def from_histories(
+        cls,
+        histories: Mapping[str, Mapping[str, Sequence[float]]],
+        *,
+        best_epochs: Mapping[str, int] | None = None,
+        ax: Sequence[Axes] | NDArray | None = None,
+    ) -> Self:
+        """Draw given histories.
 
         Parameters
         ----------
         histories : dict of str to dict of lists
-            For each training by its name, "loss" and "accuracy" of each epoch, and "val_loss" and
-            "val_accuracy" of each epoch where there are any; NaN for epochs without.
+            For each training, by its name, "loss" and "accuracy" of each epoch, and "val_loss" and
+            "val_accuracy" of each epoch if there are any, with NaN for epochs without them.
         best_epochs : dict of str to int, default=None
-            Position of the best epoch, from 0 as in ``best_epoch_``, of those of the trainings
-            that have one.
+            Index of the best epoch, from 0 as in ``best_epoch_``, for each training that has one,
+            by its name.
         ax : sequence of two matplotlib.axes.Axes, default=None
-            Where to draw loss and accuracy. None makes a figure.
+            Axes to draw loss and accuracy on, or None for a new figure.
 
         Returns
         -------
         TrainingHistoryDisplay
-            With its attributes set.
+            The display, with its attributes set.
 
         Raises
         ------
         ValueError
-            If there is no history, figures are missing or of different lengths, or a best epoch is
-            none of them.
+            If there is no history, metrics are missing or of different lengths, or a best epoch is
+            not an index of the epochs.
         """
         check_matplotlib_support(f"{cls.__name__}.from_histories")
         if not isinstance(histories, Mapping) or not histories:
@@ -147,23 +172,25 @@ class TrainingHistoryDisplay:
             )
         if not isinstance(best_epochs, Mapping | None):
             raise ValueError(
-                "Expected best_epochs as a dict of names to positions, such as {'cnn': 3}; got "
+                "Expected best_epochs as a dict of names to indices, such as {'cnn': 3}; got "
                 f"{best_epochs!r}."
             )
         best_epochs = {} if best_epochs is None else dict(best_epochs)
         if unknown := best_epochs.keys() - histories.keys():
-            raise ValueError(f"best_epochs has names that histories lacks: {sorted(unknown)}.")
+            raise ValueError(
+                f"best_epochs has names that histories lacks: {sorted(unknown)}. Remove them."
+            )
         for name, history in histories.items():
             _check_history(name, history, best_epochs.get(name, 0))
         return cls(histories=dict(histories), best_epochs=best_epochs).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Sequence[Axes] | NDArray | None = None) -> Self:
         """Draw the curves.
 
         Parameters
         ----------
         ax : sequence of two matplotlib.axes.Axes, default=None
-            Where to draw loss and accuracy. None makes a figure.
+            Axes to draw loss and accuracy on, or None for a new figure.
 
         Returns
         -------
@@ -173,7 +200,7 @@ class TrainingHistoryDisplay:
         Raises
         ------
         ValueError
-            If `ax` is anything else.
+            If `ax` is not two Axes.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
         import matplotlib.pyplot as plt
@@ -181,14 +208,14 @@ class TrainingHistoryDisplay:
 
         if ax is None:
             _, ax = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-        self.axes_ = np.ravel(ax)
+        self.axes_ = np.ravel(ax)  # type: ignore[arg-type]
         if len(self.axes_) != 2:
             raise ValueError(
                 "Expected two Axes in ax, for loss and accuracy, such as plt.subplots(1, 2)[1]; "
                 f"got {len(self.axes_)}."
             )
         self.figure_ = self.axes_[0].figure
-        self.lines_ = {}
+        self.lines_: dict[tuple[str, str], Line2D] = {}
         for number, (name, history) in enumerate(self.histories.items()):
             color = f"C{number}"
             for axes, metric in zip(self.axes_, _METRICS, strict=True):
@@ -201,7 +228,7 @@ class TrainingHistoryDisplay:
         handles = self._legend()
         if len(handles) <= _MAX_LEGEND_INSIDE:
             self.axes_[1].legend(handles=handles)
-        else:  # they would hide the curves
+        else:  # Inside of the Axes, they would hide the curves.
             n_columns = -(-len(handles) // _MAX_LEGEND_ROWS)
             place = {"loc": "upper left", "bbox_to_anchor": (1, 1), "ncols": n_columns}
             self.axes_[1].legend(handles=handles, fontsize="small", **place)
@@ -210,7 +237,7 @@ class TrainingHistoryDisplay:
     def _draw(self, axes, name, key, color, linestyle):
         values = np.asarray(self.histories[name][key], dtype=float)
         epochs = np.arange(1, len(values) + 1)
-        # The line of a single epoch would not be seen.
+        # The line of a single epoch is not visible.
         marker = "." if len(values) == 1 else None
         style = {"color": color, "linestyle": linestyle, "marker": marker}
         (self.lines_[name, key],) = axes.plot(epochs, values, **style)
@@ -236,7 +263,7 @@ class TrainingHistoryDisplay:
 
 
 def _network(estimator):
-    """Return the fitted network that an estimator is or ends in."""
+    """Return an estimator, or the last step of a pipeline or search, if it is a fitted network."""
     from skfashion.neural_network import KerasCNNClassifier
 
     last = estimator
@@ -259,18 +286,18 @@ def _network(estimator):
 def _check_history(name, history, best_epoch):
     if missing := [metric for metric in _METRICS if metric not in history]:
         raise ValueError(
-            f"Expected 'loss' and 'accuracy' in the history of {name!r}, {missing} is missing."
+            f"Expected 'loss' and 'accuracy' in the history of {name!r}, but {missing} is missing."
         )
     keys = [*_METRICS, *(f"val_{metric}" for metric in _METRICS)]
     lengths = {key: len(history[key]) for key in keys if key in history}
     n_epochs = lengths["loss"]
     if set(lengths.values()) != {n_epochs} or n_epochs == 0:
         raise ValueError(
-            f"Expected a value of each epoch in the history of {name!r}, and at least one, got "
-            f"{lengths}: pass NaN to from_histories for epochs without."
+            "Expected at least one epoch, and metrics of the same length, in the history of "
+            f"{name!r}; got the lengths {lengths}. Pass NaN for epochs without a value."
         )
     if not isinstance(best_epoch, Integral) or not 0 <= best_epoch < n_epochs:
         raise ValueError(
-            f"Expected a position from 0 to {n_epochs - 1} for the best epoch of {name!r}, got "
+            f"Expected an index from 0 to {n_epochs - 1} for the best epoch of {name!r}, got "
             f"{best_epoch!r}."
         )

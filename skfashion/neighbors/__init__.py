@@ -1,4 +1,4 @@
-"""Exact nearest neighbours."""
+"""Exact nearest neighbors."""
 
 from skfashion.neighbors._vectorized_knn import VectorizedKNNClassifier
 

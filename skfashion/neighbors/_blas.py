@@ -1,6 +1,7 @@
-"""No more cores than jobs."""
+"""Limits of BLAS threads, so that a search uses no more cores than it has jobs."""
 
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -14,18 +15,17 @@ _limits_before: dict = {}
 
 
 @lru_cache(maxsize=1)
-def _threadpools():
-    # Looking for the libraries takes milliseconds.
+def _threadpools() -> ThreadpoolController:
+    # Cached, because the search for the libraries takes milliseconds.
     return ThreadpoolController().select(user_api="blas")
 
 
 @contextmanager
-def limited_blas(n_threads=1):
-    """Let each matrix product take no more than `n_threads` threads.
+def limited_blas(n_threads: int = 1) -> Iterator[None]:
+    """Limit matrix products to `n_threads` threads.
 
-    With some libraries the limit is the thread's, with others it is the process's. There,
-    threads that come and go at the same time would take each other's limit for the one to go
-    back to: the last to leave sets what the first one found.
+    In some libraries, the limit is global. Concurrent threads could then restore each other's
+    limits, so the last thread to leave restores the limits that the first one found.
     """
     global _n_users, _was_shared, _limits_before
     with _lock:
@@ -42,8 +42,8 @@ def limited_blas(n_threads=1):
         with _lock:
             _n_users -= 1
             if _n_users == 0 and _was_shared:
-                # A thread that ends leaves the control over the limit, which threadpoolctl gives
-                # to one thread at a time, to the next one that asks.
+                # threadpoolctl lets one thread at a time control the limit. When that thread
+                # ends, the next one that sets a limit takes control.
                 thread = threading.Thread(
                     target=_threadpools().limit, kwargs={"limits": _limits_before}
                 )

@@ -1,7 +1,7 @@
-"""The inner loops of exact neighbour search, compiled by numba on their first call.
+"""The inner loops of exact neighbor search, compiled by numba at their first call.
 
-Only modules that import numba import it, inside functions, so that importing skfashion does not
-load it. Every function releases the global interpreter lock.
+This module loads numba. Other modules import it inside functions, so that importing skfashion does
+not load numba. All functions release the global interpreter lock.
 """
 
 from functools import partial
@@ -12,31 +12,34 @@ import numpy as np
 from skfashion._numba import compiled
 from skfashion.neighbors._prefetch import prefetch
 
-# Rows whose lowest bound is looked at before theirs.
+# Rows in a block. A block is skipped if the lowest of its bounds is too high.
 ROWS_PER_BLOCK = 16
 # Rows whose distances are computed together.
 ROWS_PER_BATCH = 256
-# Rows that are asked for before they are read.
+# How many rows ahead of the current one are prefetched.
 PREFETCH_ROWS = 4
 CACHE_LINE_BYTES = 64
 
 
 def _compile(function, **options):
-    # No NaN gets here, and sums may be taken in any order. "contract" is left out on purpose: a
-    # fused multiply-add would leave a rounding error between a row times its scale and its copy.
+    # There are no NaN, and sums may be computed in any order. "contract" must not be set: with a
+    # fused multiply-add, a scaled row and its copy would differ by a rounding error.
     return compiled(function, **{"fastmath": {"nnan", "nsz", "reassoc"}, **options})
 
 
 def _compile_into_callers(function):
-    # Otherwise two versions exist, each summing in an order of its own: one that is optimized
-    # once more with a caller, and is kept on disk with it, and one that is called until then.
+    # Without inlining, there would be two versions with different orders of summation: one that
+    # is optimized together with its caller and cached with it, and one that is called before.
     return _compile(function, forceinline=True)
 
 
-# Here NaN comes about, where numbers are too large.
+# Without "nnan", because numbers that are too large become NaN here.
 @partial(_compile, fastmath={"nsz", "reassoc"})
-def centred(rows, scales, center, unit, out, squared_norms):
-    """Write ``(rows * scales - center) * sqrt(unit)`` and its squared norms; no `scales` are 1."""
+def center_rows(rows, scales, center, unit, out, squared_norms):
+    """Write ``(rows * scales - center) * sqrt(unit)`` and its squared norms.
+
+    Rows are not scaled if `scales` is empty.
+    """
     factor = np.sqrt(unit)
     for i in range(rows.shape[0]):
         scale = scales[i] if scales.shape[0] else 1.0
@@ -50,7 +53,7 @@ def centred(rows, scales, center, unit, out, squared_norms):
 
 @partial(_compile, fastmath=False)
 def fingerprint(words, keys):
-    """Return a number that depends on every one of some 32-bit words, and on their order."""
+    """Return a hash of 32-bit words, which depends on each of them and on their order."""
     total = np.uint64(0)
     for start in range(0, words.shape[0], keys.shape[0]):
         block = words[start : start + keys.shape[0]]
@@ -70,7 +73,7 @@ def _integer_distances(rows, chosen, query, out):
             for i in range(0, query.shape[0], CACHE_LINE_BYTES):
                 prefetch(rows, chosen[n + PREFETCH_ROWS], i)
         total = np.int64(0)
-        # A sum of 32,768 squares of bytes still fits into 32 bits.
+        # A sum of 32,768 squared differences of bytes fits into an int32.
         for start in range(0, query.shape[0], 32_768):
             a, b = rows[chosen[n], start : start + 32_768], query[start : start + 32_768]
             part = np.int32(0)
@@ -83,8 +86,8 @@ def _integer_distances(rows, chosen, query, out):
 
 @_compile_into_callers
 def _real_distances(rows, scales, chosen, query, out):
-    # Whether rows are scaled: half of these distances is then the cosine distance, which is 1
-    # for rows of zeros.
+    # If rows are scaled, half of each squared distance is a cosine distance. It is 1 for rows of
+    # zeros.
     cosine = scales.shape[0] > 0
     zeros = cosine and not query.any()
     several_lines = query.shape[0] * rows.itemsize > 2 * CACHE_LINE_BYTES
@@ -116,7 +119,7 @@ def _choose_distances(rows, scales, chosen, query, out):
 
 @_compile
 def _replace_root(keys, numbers, key, number):
-    """Put a pair in place of the greatest of a heap that has the greatest pair first."""
+    """Replace the greatest pair of a max-heap, which is its first pair."""
     size = keys.shape[0]
     at = 0
     while True:
@@ -147,9 +150,9 @@ def _block_minima(bounds, lowest):
 
 @_compile
 def _most_promising(bounds, lowest, excluded, keys, numbers):
-    """Write the rows of lowest bounds, without row `excluded`, to a heap of bounds and rows.
+    """Write the rows with the lowest bounds, except row `excluded`, to a heap of bounds and rows.
 
-    There are to be more rows than the heap takes.
+    There must be more rows than the heap has space for.
     """
     keys[:] = np.inf
     numbers[:] = 0
@@ -164,7 +167,10 @@ def _most_promising(bounds, lowest, excluded, keys, numbers):
 
 @_compile
 def _collect_candidates(bounds, lowest, limit, excluded, out):
-    """Write the rows with bounds up to `limit` to `out`; return how many, or -1 if too many."""
+    """Write the rows with bounds up to `limit` to `out`.
+
+    Return their number, or -1 if `out` is too small.
+    """
     count = 0
     for block in range(lowest.shape[0]):
         if lowest[block] <= limit:
@@ -181,7 +187,10 @@ def _collect_candidates(bounds, lowest, limit, excluded, out):
 
 @_compile
 def _refine_bounds(bounds, query_fine, fine, limit, rows):
-    """Raise the bounds of `rows`; move those still up to `limit` to the front, return how many."""
+    """Raise the bounds of `rows`, and move rows with bounds up to `limit` to the front.
+
+    Return the number of these rows.
+    """
     last = fine.shape[1] - 1
     kept = 0
     for i in range(rows.shape[0]):
@@ -193,7 +202,7 @@ def _refine_bounds(bounds, query_fine, fine, limit, rows):
         for j in range(last):
             difference = row[j] - query_fine[j]
             bound += difference * difference
-        # The norm of the rest, of which the bound was made, is now there in detail.
+        # The differences above replace that of the norms of the residuals in the coarse bound.
         difference = row[last] - query_fine[last]
         bound -= difference * difference
         if bound <= limit:
@@ -220,7 +229,7 @@ def nearest(
     indices,
     given_up,
 ):
-    """Take the nearest of some rows into the heaps of nearest neighbours so far.
+    """Update the heaps of nearest neighbors with a chunk of rows.
 
     Parameters
     ----------
@@ -228,35 +237,39 @@ def nearest(
         A row can be nearer than the squared distance d only if its bound is at most
         ``d * unit + offset``. Overwritten.
     offsets : float64 array of shape (n_queries,)
-        Where inf, all rows are looked at, whatever their bounds.
+        Where inf, the distances of all rows are computed.
     unit : float
+        Unit of the bounds.
     query_fine : float32 array of shape (n_queries, n_fine)
+        Fine coordinates of the queries.
     fine : float32 array of shape (n_rows, n_fine) or (n_rows, 0)
-        Further coordinates that raise the bounds of rows which the coarse ones leave.
+        Fine coordinates of the rows. They raise the bounds of the candidates.
     queries : uint8 or float64 array of shape (n_queries, n_features)
+        Queries, scaled if `scales` is not empty.
     rows : array of shape (n_rows, n_features)
-        Distances are integer arithmetic if rows and queries are uint8, else float64.
+        Distances are computed in integers if rows and queries are uint8, else in float64.
     scales : float64 array of shape (n_rows,) or (0,)
-        What to multiply each row by. Where it is 0, the squared distance is 2: half of it is
-        the cosine distance of a row of zeros, 1.
+        Factor of each row. If it is 0, the squared distance is 2, twice the cosine distance of a
+        row of zeros.
     first : int
-        Number of the first of the rows.
+        Number of the first row of the chunk.
     excluded : int64 array of shape (n_queries,)
-        Number of a row to leave out, or -1.
+        Number of a row to exclude, or -1.
     max_candidates : int
-        A query for which the coarse bounds leave more rows than this is given up.
+        A query is given up if more rows than this remain after the coarse bounds.
     distances : float64 array of shape (n_queries, n_neighbors)
-        Squared distances: heaps with the greatest pair of distance and number first.
+        Squared distances, in heaps with the greatest pair of distance and number first.
     indices : int64 array of shape (n_queries, n_neighbors)
+        Numbers of the rows at these distances.
     given_up : bool array of shape (n_queries,)
-        Set where a query is given up; queries where it is set already are passed over.
+        Whether a query is given up. Queries that are already given up are skipped.
     """
     n_queries, n_rows = bounds.shape
     k = distances.shape[1]
     lowest = np.empty((n_rows + ROWS_PER_BLOCK - 1) // ROWS_PER_BLOCK, np.float32)
     candidates = np.empty(min(max_candidates, n_rows), np.int64)
     batch, batch_distances = np.empty(ROWS_PER_BATCH, np.int64), np.empty(ROWS_PER_BATCH)
-    # The distances of the rows of lowest bounds tell early how near the neighbours are.
+    # The distances of the rows with the lowest bounds give an early limit.
     n_trials = 2 * k if 16 * k <= n_rows else 0
     trial_bounds, trials = np.empty(n_trials), np.empty(n_trials, np.int64)
     for q in range(n_queries):

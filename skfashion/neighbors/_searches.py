@@ -1,10 +1,14 @@
-"""What finds neighbours: the exact search of this package, or scikit-learn's."""
+"""The two searches for neighbors: the exact search of this package, and scikit-learn's."""
+
+from __future__ import annotations
 
 import threading
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from joblib import effective_n_jobs
+from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.metrics import DistanceMetric
 from sklearn.neighbors import NearestNeighbors
@@ -15,29 +19,34 @@ from skfashion.neighbors._coordinates import NO_SCALES, Coordinates, read_only
 from skfashion.neighbors._search import search
 from skfashion.neighbors._task import NO_ROW, inverse_norms
 
-# 32-bit words that share one sum of a fingerprint, and what each of them is multiplied by.
+if TYPE_CHECKING:
+    from scipy.sparse import sparray, spmatrix
+
+    from skfashion.neighbors._vectorized_knn import VectorizedKNNClassifier
+
+# 32-bit words in one sum of a fingerprint, and the odd factor of each word.
 _FINGERPRINT_WORDS = 1_024
 _FINGERPRINT_KEYS = read_only(
     np.random.RandomState(0).randint(2**32, size=_FINGERPRINT_WORDS, dtype=np.uint32) | 1
 )
 _index_lock = threading.Lock()
 _DATA_CHANGED = (
-    "The training data have changed since fit: fit again, or fit on a copy, X.copy(), and change X."
+    "The training data have changed since fit. Fit again; to be able to change X, fit on X.copy()."
 )
 
 _FILE_DAMAGED = (
-    "These nearest neighbours cannot be loaded: they are damaged, or of another version of "
-    "skfashion."
+    "This nearest-neighbor search cannot be loaded: it is damaged or of another version of "
+    "skfashion. Fit again."
 )
 
 
-def make_search(estimator, X):
-    """Return the search that the parameters of an estimator, and the type of X, ask for."""
-    return (ExactSearch if ExactSearch.serves(estimator, X) else ScikitLearnSearch)(estimator)
+def make_search(estimator: VectorizedKNNClassifier, X: Any) -> ExactSearch | ScikitLearnSearch:
+    """Return the search for the parameters of an estimator and the type of `X`."""
+    return (ExactSearch if ExactSearch.supports(estimator, X) else ScikitLearnSearch)(estimator)
 
 
 class Index(NamedTuple):
-    """What rules rows out, made from the rows alone."""
+    """Arrays that rule out rows. They depend only on the rows."""
 
     scales: np.ndarray
     coordinates: Coordinates
@@ -51,19 +60,21 @@ class ExactSearch:
     Parameters
     ----------
     estimator : VectorizedKNNClassifier
-        Whose parameters this reads; it is not kept.
+        Its parameters are read. The estimator is not stored.
 
     Attributes
     ----------
     checks : dict
-        What :func:`~sklearn.utils.validation.validate_data` is to check.
+        Parameters of :func:`~sklearn.utils.validation.validate_data`.
     effective_metric : str
+        The metric in use.
     effective_metric_params : dict
+        The parameters of the metric in use.
     rows : array of shape (n_rows, n_features)
         A read-only view of the training data.
     """
 
-    # Kept as they come; everything else becomes float64, the first.
+    # Other dtypes are converted to the first, float64.
     _DTYPES = [
         *(np.float64, np.float32),
         *(np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.uint64, np.int64),
@@ -72,19 +83,19 @@ class ExactSearch:
     _METRICS = ("euclidean", "l2", "sqeuclidean", "cosine")
     checks = {"dtype": _DTYPES, "order": "C", "accept_sparse": "csr"}
 
-    def __init__(self, estimator):
-        metric = estimator.metric
-        self.effective_metric = "euclidean" if metric == "minkowski" else metric
-        self._index = None
+    def __init__(self, estimator: VectorizedKNNClassifier) -> None:
+        metric: Any = estimator.metric
+        self.effective_metric: str = "euclidean" if metric == "minkowski" else metric
+        self._index: Index | None = None
 
     @property
-    def effective_metric_params(self):
+    def effective_metric_params(self) -> dict[str, Any]:
         """The parameters of the metric in use: none."""
         return {}
 
     @staticmethod
-    def serves(estimator, X):
-        """Return whether this search does what the parameters ask for."""
+    def supports(estimator: VectorizedKNNClassifier, X: Any) -> bool:
+        """Return whether this search supports the parameters and the type of `X`."""
         metric = estimator.metric
         return (
             estimator.algorithm in ("auto", "brute")
@@ -93,24 +104,29 @@ class ExactSearch:
             and not issparse(X)
         )
 
-    def fit(self, rows, n_jobs):
-        """Index the rows, of which no copy is made.
+    def fit(self, rows: NDArray, n_jobs: int | None) -> Self:
+        """Index the rows without copying them.
 
         Parameters
         ----------
         rows : array of shape (n_rows, n_features)
-            As :func:`~sklearn.utils.validation.validate_data` returns them with `checks`.
+            Result of :func:`~sklearn.utils.validation.validate_data` with `checks`.
         n_jobs : int or None
+            Number of jobs, as in joblib.
+
+        Returns
+        -------
+        ExactSearch
         """
         self._was_writeable = _writeable(rows)
-        # A view, as the shape of the user's own array can be set.
+        # A view, because the user can set the shape of the original array.
         self.rows = read_only(rows)
-        self._fingerprint = self._take_fingerprint()
+        self._fingerprint: tuple[int, bytes] | None = self._take_fingerprint()
         self._index = self._make_index(n_jobs)
         return self
 
     @property
-    def n_rows(self):
+    def n_rows(self) -> int:
         """Number of rows."""
         return len(self.rows)
 
@@ -122,8 +138,8 @@ class ExactSearch:
             coarse, fine, _ = coordinates.transform(indexed, scales)
         return Index(scales, coordinates, coarse, fine)
 
-    def index(self, n_jobs=None):
-        """Return what rules rows out; it is made anew once these are loaded from a file."""
+    def index(self, n_jobs: int | None = None) -> Index:
+        """Return the index. After loading from a file, the first call computes it."""
         if self._index is None:
             with _index_lock:
                 if self._index is None:
@@ -131,22 +147,28 @@ class ExactSearch:
                     self._index = self._make_index(n_jobs)
         return self._index
 
-    def search(self, queries, n_neighbors, n_jobs):
-        """Yield the nearest rows, for some of the queries at a time.
+    def search(
+        self, queries: NDArray | spmatrix | sparray | None, n_neighbors: int, n_jobs: int | None
+    ) -> Iterator[tuple[slice, NDArray[np.float64], NDArray[np.int64]]]:
+        """Yield the nearest rows, for one batch of queries after the other.
 
         Parameters
         ----------
         queries : array or sparse matrix of shape (n_queries, n_features), or None
-            None for the rows themselves, none of which is its own neighbour.
+            Queries, or None for the rows, none of which is its own neighbor.
         n_neighbors : int
+            Number of neighbors.
         n_jobs : int or None
+            Number of jobs, as in joblib.
 
         Yields
         ------
         part : slice
-            Which of the queries.
+            Indices of the queries in the batch.
         distances : float64 array of shape (n_queries_of_part, n_neighbors)
+            Distances, ascending.
         indices : int64 array of shape (n_queries_of_part, n_neighbors)
+            Numbers of the rows.
 
         Raises
         ------
@@ -184,13 +206,14 @@ class ExactSearch:
         from skfashion.neighbors._kernels import fingerprint
 
         data = self.rows.reshape(-1).view(np.uint8)
-        whole = len(data) // 4 * 4
-        words = read_only(data[:whole].view(np.uint32))
-        return int(fingerprint(words, _FINGERPRINT_KEYS)), data[whole:].tobytes()
+        n_word_bytes = len(data) // 4 * 4
+        words = read_only(data[:n_word_bytes].view(np.uint32))
+        return int(fingerprint(words, _FINGERPRINT_KEYS)), data[n_word_bytes:].tobytes()
 
     def __getstate__(self):
-        # A file could hold an index that rules out what is near; so it holds none.
-        self._check_unchanged()  # which is noticed here only
+        # After loading, changes of the data are no longer detected.
+        self._check_unchanged()
+        # The index is not saved, because a manipulated file could rule out near rows.
         return {"rows": self.rows, "effective_metric": self.effective_metric}
 
     def __setstate__(self, state):
@@ -202,7 +225,8 @@ class ExactSearch:
             raise ValueError(_FILE_DAMAGED)
         self.effective_metric = state["effective_metric"]
         self.rows = read_only(state["rows"])
-        self._fingerprint = self._index = None  # nobody else has rows that come out of a file
+        # No other code refers to the rows of a file, so they cannot change.
+        self._fingerprint = self._index = None
         self._was_writeable = False
 
     @classmethod
@@ -219,7 +243,7 @@ class ExactSearch:
 
 
 def _writeable(array):
-    """Return whether an array, or one that it is a view of, can be written to."""
+    """Return whether an array, or an array that it is a view of, is writeable."""
     while isinstance(array, np.ndarray):
         if array.flags.writeable:
             return True
@@ -230,30 +254,29 @@ def _writeable(array):
 def _check_distances(distances, name, limit=np.inf):
     if not (distances < min(limit, np.finfo(distances.dtype).max)).all():
         raise ValueError(
-            f"Expected rows whose {name} are finite numbers, got some whose {name} are too large "
-            "or NaN: scale X down if its numbers are large, and leave out rows for which the "
-            "metric is not defined."
+            f"Expected rows with finite {name}, got {name} that are too large or NaN. Scale X "
+            "down if its values are large, and remove rows for which the metric is not defined."
         )
 
 
 def _overflowed_distance(neighbors):
-    """Return about what scikit-learn takes for the distance where all sums overflow.
+    """Return approximately the distance that scikit-learn returns if all sums overflow.
 
-    Its loops begin with the largest number, and keep it where no sum is smaller. Some of them
-    then take a root of it.
+    Its loops start with the largest float as the minimum, and keep it if no sum is smaller. Some of
+    them then take a root of it.
     """
     try:
         metric = DistanceMetric.get_metric(
             neighbors.effective_metric_, **neighbors.effective_metric_params_
         )
-    except ValueError:  # a metric of other loops, whose sums become inf or NaN
+    except ValueError:  # Other loops compute this metric. Their sums become inf or NaN.
         return np.inf
-    with np.errstate(over="ignore"):  # roots of an order below 1 are powers
+    with np.errstate(over="ignore"):  # With p < 1, the root is a power that may overflow.
         return (1 - 1e-9) * metric.rdist_to_dist(np.finfo(np.float64).max)
 
 
 def _undefined(distances, indices, queries, rows):
-    """Return which distances are NaN because no pixel is present in both images."""
+    """Return a mask of distances that are NaN because no pixel is present in both images."""
     queries = rows if queries is None else queries
     undefined = np.isnan(distances)
     for i, k in np.argwhere(undefined):
@@ -263,15 +286,15 @@ def _undefined(distances, indices, queries, rows):
 
 
 class ScikitLearnSearch:
-    """scikit-learn's search, for what :class:`ExactSearch` does not serve.
+    """scikit-learn's search, for everything that :class:`ExactSearch` does not support.
 
     Parameters
     ----------
     estimator : VectorizedKNNClassifier
-        Whose parameters this reads; it is not kept.
+        Its parameters are read. The estimator is not stored.
     """
 
-    def __init__(self, estimator):
+    def __init__(self, estimator: VectorizedKNNClassifier) -> None:
         self._neighbors = NearestNeighbors(
             algorithm="brute" if estimator.algorithm == "auto" else estimator.algorithm,
             leaf_size=estimator.leaf_size,
@@ -281,44 +304,46 @@ class ScikitLearnSearch:
         )
 
     @property
-    def checks(self):
-        """What :func:`~sklearn.utils.validation.validate_data` is to check."""
+    def checks(self) -> dict[str, Any]:
+        """Parameters of :func:`~sklearn.utils.validation.validate_data`."""
         metric = self._neighbors.metric
         return {
             "order": "C",
-            # The format of a precomputed graph matters: some keep no explicit zeros.
+            # A precomputed graph keeps its format, because some formats drop explicit zeros.
             "accept_sparse": True if metric == "precomputed" else "csr",
             "ensure_all_finite": "allow-nan" if metric == "nan_euclidean" else True,
         }
 
-    def fit(self, rows, n_jobs):
-        """Index the rows, of which no copy is made unless they are sparse."""
+    def fit(self, rows: NDArray | spmatrix | sparray, n_jobs: int | None) -> Self:
+        """Index the rows. They are copied only if they are sparse."""
         self._check_norms(rows)
         self._neighbors.set_params(n_jobs=n_jobs).fit(rows)
         return self
 
     @property
-    def n_rows(self):
+    def n_rows(self) -> int:
         """Number of rows."""
         return self._neighbors.n_samples_fit_
 
     @property
-    def effective_metric(self):
+    def effective_metric(self) -> str | Callable[..., float]:
         """The metric in use."""
         return self._neighbors.effective_metric_
 
     @property
-    def effective_metric_params(self):
+    def effective_metric_params(self) -> dict[str, Any]:
         """The parameters of the metric in use."""
         return self._neighbors.effective_metric_params_
 
-    def search(self, queries, n_neighbors, n_jobs):
-        """Yield the nearest rows as :meth:`ExactSearch.search` does, for all queries at once."""
+    def search(
+        self, queries: NDArray | spmatrix | sparray | None, n_neighbors: int, n_jobs: int | None
+    ) -> Iterator[tuple[slice, NDArray[np.float64], NDArray[np.int64]]]:
+        """Yield the nearest rows, like :meth:`ExactSearch.search`, in one batch."""
         neighbors = self._neighbors.set_params(n_jobs=n_jobs)
         if queries is not None:
             self._check_norms(queries)
         distances, indices = neighbors.kneighbors(queries, n_neighbors)
-        # What is given, or comes from the user's own function, may be infinite.
+        # Precomputed distances, and those of a function of the user, may be infinite.
         if not (callable(neighbors.metric) or neighbors.metric == "precomputed"):
             checked = distances
             if neighbors.metric == "nan_euclidean":
@@ -328,12 +353,13 @@ class ScikitLearnSearch:
         yield slice(0, len(indices)), distances, indices
 
     def _check_norms(self, rows):
-        # scikit-learn divides by infinite ones: all distances would be 1.
+        # scikit-learn divides by the norms. With infinite norms, all distances would be 1.
         if self._neighbors.metric == "cosine":
             inverse_norms(rows)
 
     def __getstate__(self):
-        # A tree in a file could lead scikit-learn's compiled code out of its arrays; so none is.
+        # Trees are not saved. With a manipulated tree, scikit-learn's compiled code could read
+        # outside of its arrays.
         return {
             "rows": self._neighbors._fit_X,
             "parameters": self._neighbors.get_params(deep=False),
@@ -343,8 +369,9 @@ class ScikitLearnSearch:
         try:
             rows, parameters = state["rows"], state["parameters"]
             if issparse(rows):
-                rows.check_format(full_check=True)  # of which compiled code takes no notice
-                parameters = {**parameters, "algorithm": "brute"}  # as fit has warned already
+                rows.check_format(full_check=True)  # Compiled code does not check it.
+                # A tree falls back to brute force with a warning, which fit has already given.
+                parameters = {**parameters, "algorithm": "brute"}
             self._neighbors = NearestNeighbors(**parameters).fit(rows)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(_FILE_DAMAGED) from error

@@ -1,6 +1,11 @@
-"""What one job does: search the nearest of some rows for some queries."""
+"""The search of one job: the nearest neighbors of some queries among some rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.extmath import row_norms
 
 from skfashion.neighbors._blas import limited_blas
@@ -8,39 +13,56 @@ from skfashion.neighbors._coordinates import (
     NO_SCALES,
     UNDERFLOW_SLACK,
     VALUES_PER_BATCH,
+    Coordinates,
     batches,
     read_only,
 )
 
-# Queries that share one matrix product of bounds, with coarse coordinates and with all features.
+if TYPE_CHECKING:
+    from scipy.sparse import sparray, spmatrix
+
+# Queries in one matrix product of bounds, with coarse coordinates and with all features.
 QUERY_BLOCK = 128
 QUERY_BLOCK_ALL_FEATURES = 256
-# A query of whose rows the coarse bounds leave more than this part goes on with all features.
+# If more than this fraction of the rows remains after the coarse bounds, bounds of all features
+# are computed.
 MAX_CANDIDATE_FRACTION = 1 / 4
-# Fewer queries than this are not worth it to make coordinates of all features of the rows.
+# For fewer queries, computing the coordinates of all features of the rows takes longer than
+# computing all distances.
 MIN_QUERIES_FOR_PRODUCT = 32
-# Rows at a time that are all looked at.
+# Rows in a chunk if all distances are computed.
 ROW_BLOCK = 65_536
 NO_ROW = np.iinfo(np.int64).max
 
 
 class Task:
-    """A search among some of the rows.
+    """A search among a part of the rows.
 
     Parameters
     ----------
     rows : array of shape (n_rows, n_features)
+        A part of the training data.
     scales : float64 array of shape (n_rows,) or (0,)
         As in :func:`~skfashion.neighbors._search.search`.
     first : int
-        Number of the first of the rows.
+        Number of the first row.
     coordinates : Coordinates
+        Map to coordinates.
     n_neighbors : int
+        Number of neighbors.
     budget : int
-        Bytes of working memory.
+        Working memory, in bytes.
     """
 
-    def __init__(self, rows, scales, first, coordinates, n_neighbors, budget):
+    def __init__(
+        self,
+        rows: NDArray,
+        scales: NDArray[np.float64],
+        first: int,
+        coordinates: Coordinates,
+        n_neighbors: int,
+        budget: int,
+    ) -> None:
         self.rows = read_only(rows)
         self.scales = read_only(scales)
         self.first = first
@@ -48,27 +70,34 @@ class Task:
         self.n_neighbors = n_neighbors
         self.budget = budget
 
-    def run(self, queries, excluded, coarse, fine):
-        """Return squared distances and numbers of the nearest rows, in no order.
+    def run(
+        self,
+        queries: NDArray,
+        excluded: NDArray[np.int64],
+        coarse: NDArray[np.float32],
+        fine: NDArray[np.float32],
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return squared distances and numbers of the nearest rows, unsorted.
 
         Parameters
         ----------
         queries : array of shape (n_queries, n_features)
+            Queries.
         excluded : int64 array of shape (n_queries,)
-            Number of a row to leave out, or -1.
+            Number of a row to exclude, or -1.
         coarse, fine : float32 arrays of shape (n_rows, n_columns)
-            Coordinates of the rows, where there are components.
+            Coordinates of the rows; empty without components.
 
         Returns
         -------
         distances : float64 array of shape (n_queries, n_neighbors)
-            inf where there are fewer rows.
+            Squared distances, inf if there are fewer rows.
         indices : int64 array of shape (n_queries, n_neighbors)
-            `NO_ROW` where there are fewer rows.
+            Numbers of the rows, `NO_ROW` if there are fewer rows.
         """
         scales = inverse_norms(queries) if self.scales.size else NO_SCALES
         if self.coordinates.components is None and len(queries) < MIN_QUERIES_FOR_PRODUCT:
-            # No matrix product.
+            # There is no matrix product to limit.
             return self._search_all(self._cast_and_scale(queries, scales), excluded)
         with limited_blas():
             if self.coordinates.components is None:
@@ -76,7 +105,7 @@ class Task:
             return self._search_promising(queries, scales, excluded, coarse, fine)
 
     def _cast_and_scale(self, queries, scales):
-        """Cast and scale queries to what the rows, as they are, can be compared with."""
+        """Return scaled queries in the dtype in which distances are computed."""
         if scales.size:
             return queries.astype(np.float64) * scales[:, np.newaxis]
         if self.rows.dtype == queries.dtype == np.uint8:
@@ -88,7 +117,7 @@ class Task:
         order = _locality_order(query_coarse)
         ordered_scales = scales[order] if scales.size else scales
         queries, excluded = self._cast_and_scale(queries[order], ordered_scales), excluded[order]
-        n_rows = self._rows_at_once(4 * QUERY_BLOCK)
+        n_rows = self._rows_per_chunk(4 * QUERY_BLOCK)
         chunks = ((chunk, coarse[chunk], fine[chunk]) for chunk in batches(len(self.rows), n_rows))
         query_coordinates = query_coarse[order], query_fine[order], squared_norms[order]
         distances, indices, given_up = self._search_chunks(
@@ -105,34 +134,36 @@ class Task:
             distances[unfinished], indices[unfinished] = self._search_all(
                 queries[unfinished], excluded[unfinished]
             )
-        back = np.argsort(order)
-        return distances[back], indices[back]
+        original_order = np.argsort(order)
+        return distances[original_order], indices[original_order]
 
     def _search_all(self, queries, excluded):
         coordinates = self.coordinates.with_all_features()
         if len(queries) < MIN_QUERIES_FOR_PRODUCT:
-            # With bounds of 0 and offsets of inf no row is ruled out.
-            nothing = _no_columns(queries)
-            query_coordinates = nothing, nothing, np.full(len(queries), np.inf)
+            # With offsets of inf, the distances of all rows are computed.
+            no_columns = _no_columns(queries)
+            query_coordinates = no_columns, no_columns, np.full(len(queries), np.inf)
             chunks = (
                 (chunk, _no_columns(self.rows[chunk]), _no_columns(self.rows[chunk]))
                 for chunk in batches(len(self.rows), ROW_BLOCK)
             )
         else:
             query_coordinates = coordinates.transform(queries, NO_SCALES)
-            # Twice the coordinates: the next are made before the last ones go.
-            n_rows = self._rows_at_once(4 * QUERY_BLOCK_ALL_FEATURES + 8 * coordinates.n_columns[0])
+            # Two chunks of coordinates, because the next is computed before the last is freed.
+            n_rows = self._rows_per_chunk(
+                4 * QUERY_BLOCK_ALL_FEATURES + 8 * coordinates.n_columns[0]
+            )
             chunks = (
                 (chunk, *coordinates.transform(self.rows[chunk], self.scales[chunk])[:2])
                 for chunk in batches(len(self.rows), n_rows)
             )
-        found = self._search_chunks(
+        distances, indices, _ = self._search_chunks(
             queries, excluded, coordinates, query_coordinates, chunks, QUERY_BLOCK_ALL_FEATURES, 1
         )
-        return found[:2]
+        return distances, indices
 
-    def _rows_at_once(self, bytes_per_row):
-        # Half of the memory is for what a row takes; 12 bytes are those of the kernel.
+    def _rows_per_chunk(self, bytes_per_row):
+        # Half of the memory is for the rows. The kernel takes 12 bytes per row.
         return int(max(1, min(len(self.rows), self.budget // 2 // (bytes_per_row + 12))))
 
     def _search_chunks(
@@ -141,8 +172,8 @@ class Task:
         from skfashion.neighbors._kernels import nearest
 
         query_coarse, query_fine, squared_norms = query_coordinates
-        # One product of these with those of the rows, whose last column is their squared norm,
-        # gives the squared distances without the squared norms of the queries.
+        # The last column of the rows is their squared norm. Products with these are therefore
+        # the squared distances minus the squared norms of the queries.
         query_coarse *= -2
         query_coarse[:, -1:] = 1
         queries, query_fine = read_only(queries), read_only(query_fine)
@@ -150,7 +181,7 @@ class Task:
         distances = np.full((n_queries, self.n_neighbors), np.inf)
         indices = np.full((n_queries, self.n_neighbors), NO_ROW)
         given_up = np.zeros(n_queries, bool)
-        # The part of the rounding that is due to the queries; that of the rows is in their norms.
+        # The rounding error due to the queries. That due to the rows is in their squared norms.
         with np.errstate(invalid="ignore"):
             offsets = UNDERFLOW_SLACK - squared_norms * (1 - 2 * coordinates.slack)
         offsets[squared_norms == np.inf] = np.inf
@@ -184,15 +215,24 @@ class Task:
         return distances, indices, given_up
 
 
-def inverse_norms(rows):
-    """Return 1 over the norm of each row, 0 for rows of zeros.
+def inverse_norms(rows: NDArray | spmatrix | sparray) -> NDArray[np.float64]:
+    """Return the inverse norm of each row, 0 for rows of zeros.
 
-    The same for the same numbers, whatever their type.
+    The result does not depend on the dtype of the rows.
+
+    Parameters
+    ----------
+    rows : array or csr matrix of shape (n_rows, n_features)
+        Rows.
+
+    Returns
+    -------
+    float64 array of shape (n_rows,)
 
     Raises
     ------
     ValueError
-        If a norm is greater than the greatest number.
+        If a squared norm overflows.
     """
     n_rows, n_features = rows.shape
     inverse = np.empty(n_rows)
@@ -202,8 +242,8 @@ def inverse_norms(rows):
             norms = row_norms(numbers)
         if not np.isfinite(norms).all():
             raise ValueError(
-                "Expected rows whose squared norms are finite numbers for metric='cosine', got "
-                f"values up to {abs(numbers).max():g}: scale them down."
+                "Expected rows with finite squared norms for metric='cosine', got values up to "
+                f"{abs(numbers).max():g}. Scale X down."
             )
         inverse[batch] = np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0)
     return inverse
@@ -214,9 +254,9 @@ def _no_columns(rows):
 
 
 def _locality_order(columns, cell=128):
-    """Order queries so that those one after the other have many neighbours in common.
+    """Return an order of the queries in which consecutive queries have many neighbors in common.
 
-    The rows are then still in the processor's cache.
+    The rows are then still in the cache of the processor.
     """
     cells = np.argsort(np.argsort(columns[:, 0])) // cell
     return np.lexsort((columns[:, 1], cells))

@@ -41,6 +41,7 @@ _STATE = (
     "_weights",
     "_state",
 )
+_DAMAGED = "This network cannot be loaded: it is damaged or of another version of skfashion."
 
 
 class TrainedNetwork:
@@ -304,16 +305,10 @@ class TrainedNetwork:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if set(state) != set(_STATE):
-            raise ValueError(
-                "This network cannot be loaded: it is damaged or of another version of skfashion. "
-                f"Expected {sorted(_STATE)}, got {sorted(state)}."
-            )
+            raise ValueError(f"{_DAMAGED} Expected {sorted(_STATE)}, got {sorted(state)}.")
         for name, value in state.items():
             if not _is_valid(name, value):
-                raise ValueError(
-                    "This network cannot be loaded: it is damaged or of another version of "
-                    f"skfashion. Its {name} is {str(value)[:100]!r}."
-                )
+                raise ValueError(f"{_DAMAGED} Its {name} is {str(value)[:100]!r}.")
         vars(self).update(state)
         self._begin()
 
