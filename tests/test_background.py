@@ -68,6 +68,7 @@ def brightness(ground, cloth):
     return apart @ [0.299, 0.587, 0.114]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ground", "cloth"),
     [
@@ -90,6 +91,7 @@ def test_an_object_is_light_on_either_side_of_its_background(garments, ground, c
         assert_allclose(images, expected, atol=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

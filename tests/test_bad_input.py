@@ -57,6 +57,7 @@ BAD_TRAINING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BAD_TRAINING)
 @pytest.mark.parametrize("in_pipeline", [False, True])
 def test_fit_refuses_and_changes_nothing(case, in_pipeline):
@@ -195,6 +196,7 @@ def boom():
     return keras.callbacks.LambdaCallback(on_train_batch_end=explode)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "factor", "error"),
     [("fit", 1e35, ValueError), ("partial_fit", 1e30, ValueError), ("fit", 1, CallbackError)],
@@ -217,6 +219,7 @@ def test_training_that_fails_when_going_on_takes_nothing_away(method, factor, er
     assert_array_equal(cnn.predict_proba(X), undisturbed.predict_proba(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_ctrl_c_leaves_a_model_of_the_epochs_done(early_stopping, ctrl_c):
     import keras
@@ -251,6 +254,7 @@ def test_ctrl_c_leaves_a_model_of_the_epochs_done(early_stopping, ctrl_c):
     assert cnn.n_iter_ == 3
 
 
+@pytest.mark.slow
 def test_pixels_beyond_single_precision_are_refused():
     X, beyond = pixels(), pixels().astype(np.float64)
     beyond[3, 5] = -1e39

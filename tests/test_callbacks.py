@@ -38,6 +38,7 @@ class Recorder:
         return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"ema_momentum": 0.9}, {"early_stopping": True}])
 def test_each_epoch_is_a_task_with_an_estimator_that_predicts(clothes, settings):
     X, y = clothes
@@ -102,6 +103,7 @@ def test_every_step_of_a_pipeline_takes_callbacks(clothes, pipeline):
     assert recorder.torn_down == 1
 
 
+@pytest.mark.slow
 def test_a_progress_bar_over_fits_and_epochs(clothes, capsys):
     search = GridSearchCV(make_cnn_pipeline(**SMALL), {"cnn__dropout": [0.0, 0.2]}, cv=2)
     search.set_callbacks(callback.ProgressBar(max_propagation_depth=None)).fit(*clothes)

@@ -62,6 +62,7 @@ def interrupted_after(n_files):
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
@@ -104,6 +105,7 @@ def noting(epochs):
     return load_and_note
 
 
+@pytest.mark.slow
 def test_each_training_has_a_file_of_its_own(scaled, tmp_path):
     X, y = scaled
     others = [
@@ -125,6 +127,7 @@ def test_each_training_has_a_file_of_its_own(scaled, tmp_path):
         assert len(os.listdir(tmp_path)) == n_files
 
 
+@pytest.mark.slow
 def test_the_fits_of_a_search_share_a_folder(scaled, tmp_path):
     cnn = KerasCNNClassifier(**SMALL)
     grid = {"learning_rate": [0.001, 0.01]}
@@ -137,6 +140,7 @@ def test_the_fits_of_a_search_share_a_folder(scaled, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_search_that_can_go_on(scaled, tmp_path, ctrl_c):
     cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **SMALL)
     search = GridSearchCV(cnn, {"learning_rate": [0.001, 0.01]}, cv=2)
@@ -149,6 +153,7 @@ def test_ctrl_c_ends_a_search_that_can_go_on(scaled, tmp_path, ctrl_c):
     assert_array_equal(search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"])
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_fitted_classifier_as_it_was(scaled, tmp_path, ctrl_c):
     X, y = scaled
     cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, warm_start=True, **SMALL).fit(X, y)
@@ -161,6 +166,7 @@ def test_ctrl_c_leaves_a_fitted_classifier_as_it_was(scaled, tmp_path, ctrl_c):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_two_fits_of_the_same_training_do_not_disturb_each_other(scaled, tmp_path):
     cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **{**SMALL, "epochs": 20})
     expected = clone(cnn).set_params(checkpoint_dir=None).fit(*scaled).history_
@@ -202,6 +208,7 @@ def loss_of(factor):
     return loss
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parameter", "values"),
     [
@@ -225,6 +232,7 @@ def test_functions_count_by_what_they_do(scaled, tmp_path, parameter, values):
     assert len(os.listdir(tmp_path)) == len(values)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_does_not_end_training(scaled, tmp_path):
     write, written = np.savez, []
 
@@ -243,6 +251,7 @@ def test_a_disk_that_fills_up_does_not_end_training(scaled, tmp_path):
     assert cnn.n_iter_ == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["cut", "other", "empty", "unknown"])
 def test_a_damaged_file_is_an_error(scaled, tmp_path, harm):
     cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **SMALL)
@@ -292,6 +301,7 @@ np.save(sys.argv[2], cnn.fit(X / np.float32(255), y).predict_proba(X / np.float3
 """
 
 
+@pytest.mark.slow
 def test_a_killed_training_comes_to_the_same_weights(tmp_path):
     rng = random.Random(0)
     command = [sys.executable, "-c", KILLED, tmp_path / "killed"]
@@ -314,6 +324,7 @@ def test_a_killed_training_comes_to_the_same_weights(tmp_path):
     assert os.listdir(tmp_path / "killed") == []
 
 
+@pytest.mark.slow
 def test_functions_that_make_callbacks_count_by_what_they_do(scaled, tmp_path):
     def making(patience, bar):
         def make():
@@ -329,6 +340,7 @@ def test_functions_that_make_callbacks_count_by_what_they_do(scaled, tmp_path):
         assert len(os.listdir(tmp_path)) == n_files
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_cannot_be_removed_undoes_no_training(scaled, tmp_path, monkeypatch):
     unlink = Path.unlink
 
@@ -410,6 +422,7 @@ HARMED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", HARMED)
 def test_a_file_of_another_structure_is_an_error(scaled, tmp_path, harm):
     X, y = scaled[0][:60], scaled[1][:60]
@@ -427,6 +440,7 @@ def test_a_file_of_another_structure_is_an_error(scaled, tmp_path, harm):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
 def test_what_is_no_file_is_an_error(scaled, tmp_path, make):
     cnn = KerasCNNClassifier(checkpoint_dir=tmp_path, **SMALL)
@@ -441,6 +455,7 @@ def test_what_is_no_file_is_an_error(scaled, tmp_path, make):
         cnn.fit(*scaled)
 
 
+@pytest.mark.slow
 def test_early_stopping_goes_on_where_it_was(scaled, tmp_path):
     settings = {**SMALL, "early_stopping": True, "n_iter_no_change": 4, "learning_rate": 1e-30}
     cnn = KerasCNNClassifier(**{**settings, "epochs": 20})
@@ -452,6 +467,7 @@ def test_early_stopping_goes_on_where_it_was(scaled, tmp_path):
     assert (cnn.n_iter_, cnn.best_epoch_) == (alone.n_iter_, alone.best_epoch_) == (5, 0)
 
 
+@pytest.mark.slow
 def test_trainings_that_stop_elsewhere_have_files_of_their_own(scaled, tmp_path):
     X, y = scaled
     stopping = {"early_stopping": True, "n_iter_no_change": 3}
@@ -502,6 +518,7 @@ class Losses:
         return loss_by_array(true, predicted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [loss_by_array, loss_by_inner, loss_by_another, loss_by_method])
 def test_functions_count_by_what_they_read(scaled, tmp_path, monkeypatch, loss):
     assert numbers_of_files(
@@ -558,6 +575,7 @@ def inner(images):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
@@ -580,6 +598,7 @@ def test_classes_count_by_their_code(scaled, tmp_path, settings):
         assert numbers_of_files(scaled, tmp_path / "files", steps) == [1, 1, 2]
 
 
+@pytest.mark.slow
 def test_a_training_has_the_same_file_in_another_process(tmp_path, run_python):
     code = """
 import sys, types, keras

@@ -34,11 +34,13 @@ def assert_as_expected(search, expected):
     assert search.best_params_ == expected[1]
 
 
+@pytest.mark.slow
 def test_a_search_on_dask_is_that_on_this_process(clothes, cluster, search, expected):
     with joblib.parallel_config(backend="dask"):
         assert_as_expected(search.fit(*clothes), expected)
 
 
+@pytest.mark.slow
 def test_a_worker_killed_in_a_search_loses_nothing(clothes, cluster, search, expected):
     before = set(cluster.run(os.getpid).values())
     killed = []

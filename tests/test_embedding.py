@@ -23,6 +23,7 @@ def small(architecture="three_conv", **parameters):
     return KerasCNNClassifier(architecture, **parameters)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["small_resnet", "three_conv_dropout", "one_conv_dropout"])
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_the_last_layer_makes_the_probabilities_of_it(scaled, architecture, precision):
@@ -34,6 +35,7 @@ def test_the_last_layer_makes_the_probabilities_of_it(scaled, architecture, prec
     assert_allclose(softmax(embedding @ kernel + bias, axis=1), cnn.predict_proba(X), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_bfloat16_comes_out_in_single_precision(scaled):
     X, y = scaled
     cnn = small("small_resnet", precision="mixed_bfloat16", filters=(8, 16)).fit(X, y)
@@ -41,6 +43,7 @@ def test_bfloat16_comes_out_in_single_precision(scaled):
     assert cnn.transform(X[:3]).shape == (3, 16)
 
 
+@pytest.mark.slow
 def test_mirrored_and_moved_images_are_averaged(scaled):
     X, y = scaled
     images = X.reshape(-1, 20, 20)
@@ -52,6 +55,7 @@ def test_mirrored_and_moved_images_are_averaged(scaled):
     assert np.abs(cnn.set_params(tta_shifts=1).transform(images) - mean).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_rows_and_images_and_any_number_of_them(scaled):
     X, y = scaled
     cnn = small(epochs=1).fit(X, y)
@@ -62,6 +66,7 @@ def test_rows_and_images_and_any_number_of_them(scaled):
     assert_array_equal(cnn.fit_transform(X, y), cnn.transform(X))
 
 
+@pytest.mark.slow
 def test_columns_have_names_and_data_frames_can_be_asked_for(scaled):
     X, y = scaled
     cnn = small(epochs=1, dense_units=5).fit(X, y)
@@ -72,6 +77,7 @@ def test_columns_have_names_and_data_frames_can_be_asked_for(scaled):
     assert list(cnn.set_params(dense_units=0, epochs=1).fit(X, y).transform(X).shape) == [240, 64]
 
 
+@pytest.mark.slow
 def test_neighbours_of_embeddings_go_through_a_grid_search(clothes):
     X, y = clothes
     cnn = make_cnn_pipeline(epochs=6, filters=(8, 16), random_state=0)
@@ -86,6 +92,7 @@ def test_neighbours_of_embeddings_go_through_a_grid_search(clothes):
     assert_array_equal(indices[:, 0], range(4))
 
 
+@pytest.mark.slow
 def test_it_goes_by_the_weights_of_the_last_fit(scaled):
     X, y = scaled
     cnn = small().fit(X, y)
@@ -98,6 +105,7 @@ def test_it_goes_by_the_weights_of_the_last_fit(scaled):
     assert_allclose(cnn.transform(X), other.transform(X), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_threads_do_not_mix_up_networks(scaled):
     X, y = scaled
     networks = [small(random_state=seed).fit(X, y) for seed in range(2)]
@@ -108,6 +116,7 @@ def test_threads_do_not_mix_up_networks(scaled):
         assert_array_equal(embedding, expected[i % 2])
 
 
+@pytest.mark.slow
 def test_models_let_go_of_are_not_kept(scaled):
     X, y = scaled
     cnn = small(epochs=1).fit(X, y)
@@ -140,6 +149,7 @@ def with_activation_apart(input_shape, n_classes):
     )
 
 
+@pytest.mark.slow
 def test_networks_of_ones_own(scaled):
     X, y = scaled
     assert small(with_activation_apart).fit(X, y).transform(X).shape == (240, 7)
@@ -147,6 +157,7 @@ def test_networks_of_ones_own(scaled):
         small(nested).fit(X, y).transform(X)
 
 
+@pytest.mark.slow
 def test_before_fit_and_on_other_images(scaled):
     X, y = scaled
     cnn = small(epochs=1)

@@ -54,6 +54,7 @@ def check_real(knn, queries, rows, metric="euclidean", k=5):
     assert (np.diff(distances, axis=1) >= 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("make", [image_like, unstructured])
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.uint16, np.int64, bool])
@@ -149,6 +150,7 @@ def test_a_few_rows_beyond_the_range_of_single_precision(size, in_sample, monkey
     check_real(knn, queries[4:9], rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
@@ -209,6 +211,7 @@ def test_the_cosine_distance_of_zeros_is_1_as_in_scikit_learn():
 pixel_types = st.sampled_from([np.uint8, np.int32, np.float32, np.float64])
 
 
+@pytest.mark.slow
 @given(
     n=st.integers(1, 150),
     n_features=st.integers(1, 120),
@@ -259,6 +262,7 @@ def test_every_way_to_rule_out_rows_finds_the_same(monkeypatch, few, most_left, 
     assert_array_equal(indices, by_rule(integer_distances(queries, rows), 5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("working_memory", [0.01, 0.3, 1])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @pytest.mark.parametrize("n_features", [8, 400])
@@ -285,6 +289,7 @@ def test_a_query_gets_the_same_answer_alone_and_among_others(n_features, metric)
         assert_array_equal(alone[1][0], indices[i])
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_all_neighbours_of_real_images_are_those_of_integer_arithmetic(real_fashion_mnist):
     X, queries = np.split(real_fashion_mnist.data, [60_000])

@@ -269,6 +269,7 @@ def test_parameters_are_validated(arrays, parameters):
         fetch_fashion_mnist(**parameters)
 
 
+@pytest.mark.slow
 def test_import_is_light():
     # scikit-learn loads pandas itself, in some of its versions.
     code = (
@@ -636,6 +637,7 @@ def test_full_disk(arrays, home, serve, monkeypatch):
     assert len(server.requests) == 1  # another mirror would not make room
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
 def test_system_refuses_to_write_half_way(arrays, home, serve):
     serve(good)
@@ -707,6 +709,7 @@ def test_interrupted_check_leaves_nothing(arrays, home, serve, monkeypatch):
     assert names(home) == []
 
 
+@pytest.mark.slow
 def test_two_processes_fetch_at_once(arrays, home, serve):
     both = threading.Barrier(2)
 
@@ -758,6 +761,7 @@ def run_python(code):
     assert process.returncode == 0, output
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(_files.fcntl is None, reason="needs locks of fcntl")
 def test_what_a_killed_download_has_left_goes_with_the_next(arrays, home, serve):
     half = threading.Event()
@@ -819,6 +823,7 @@ def test_real_data(real_fashion_mnist):
     assert real_fashion_mnist.target[:5].tolist() == [9, 0, 0, 3, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.parametrize(
     ("subset", "rows"), [("train", slice(60_000)), ("test", slice(60_000, None))]

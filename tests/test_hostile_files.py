@@ -76,6 +76,7 @@ def peak_of(read, path, message):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_a_small_gzip_of_a_huge_array_is_refused(tmp_path):
     path = tmp_path / "bomb.gz"
     compressed_zeros(path, of_zeros(300), 300 * 10**6, gzip.open)
@@ -84,12 +85,14 @@ def test_a_small_gzip_of_a_huge_array_is_refused(tmp_path):
     assert peak_of(read_idx, path, message) < 2 * (64 << 20)
 
 
+@pytest.mark.slow
 def test_a_small_gzip_of_an_array_of_some_size_is_read(tmp_path):
     path = tmp_path / "zeros.gz"
     compressed_zeros(path, of_zeros(60), 60 * 10**6, gzip.open)
     assert read_idx(path).shape == (60, 1000, 1000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ending", "opened"), [(".gz", gzip.open), (".bz2", bz2.open), (".xz", lzma.open)]
 )

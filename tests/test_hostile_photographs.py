@@ -108,6 +108,7 @@ def test_a_tile_counts_as_much_as_the_image():
         ImageLoader().transform([io.BytesIO(content)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [4200, 8100])
 def test_a_large_jpeg_file_is_read_as_a_smaller_one_is(side, monkeypatch):
     small = np.full((84, 84, 3), 230, np.uint8)
@@ -127,6 +128,7 @@ def test_a_large_jpeg_file_is_read_as_a_smaller_one_is(side, monkeypatch):
     assert max(map(max, sizes)) == side  # an image of the user's is not made smaller
 
 
+@pytest.mark.slow
 def test_a_file_takes_memory_in_proportion_to_max_pixels(run_python, tmp_path):
     pixels = Image.new("RGBA", (5000, 5000), (255, 255, 255, 255))
     pixels.putpixel((9, 9), (0, 0, 0, 0))
@@ -151,6 +153,7 @@ def test_a_file_takes_memory_in_proportion_to_max_pixels(run_python, tmp_path):
     assert float(a_pixel) < 20.5  # bytes, and what is loaded for each format
 
 
+@pytest.mark.slow
 def test_threads_share_one_image_that_is_not_read_yet(tmp_path):
     path = tmp_path / "shared.png"
     shirt().resize((640, 480)).save(path)

@@ -94,6 +94,7 @@ def test_photographs_are_turned_upright(garments, orientation, form):
     assert orientation == 1 or np.abs(loaded.astype(int) - turned).mean() > 1
 
 
+@pytest.mark.slow
 def test_all_ways_to_give_a_photograph_are_alike(garments, tmp_path):
     picture = photograph(garments[3])
     path = tmp_path / "ünï code.png"
@@ -389,6 +390,7 @@ def test_sharpening_is_the_gaussian_of_the_paper():
 modes = st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*images are black:UserWarning")  # of noise
 @settings(max_examples=60)
 @given(
@@ -632,6 +634,7 @@ def test_without_pillow_the_error_tells_what_to_install(monkeypatch):
         ImageLoader().transform([np.zeros((5, 5))])
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_photographs_of_real_clothes_are_classified_as_the_images_are(real_fashion_mnist, tmp_path):
     X, y = real_fashion_mnist.data, real_fashion_mnist.target

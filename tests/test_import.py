@@ -5,6 +5,7 @@ import pytest
 import skfashion
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [
@@ -54,21 +55,25 @@ for _ in range(3):
 """
 
 
+@pytest.mark.slow
 def test_nothing_is_printed_unless_asked_for(run_python):
     assert run_python(FIT) == ("", "")
 
 
+@pytest.mark.slow
 def test_an_architecture_on_its_own_loads_keras_quietly(run_python):
     code = "from skfashion.neural_network import three_conv; three_conv((28, 28, 1), 10)"
     assert run_python(code) == ("", "")
 
 
+@pytest.mark.slow
 def test_loading_a_pickle_is_quiet_too(run_python, tmp_path):
     path = tmp_path / "pipeline.pickle"
     run_python(FIT + "import pickle; pickle.dump(pipeline, open(sys.argv[1], 'wb'))", path)
     assert run_python(f"import pickle; pickle.load(open({str(path)!r}, 'rb'))") == ("", "")
 
 
+@pytest.mark.slow
 def test_other_messages_on_standard_error_get_through(run_python):
     code = """
 import os, threading

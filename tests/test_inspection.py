@@ -115,6 +115,7 @@ def drawings(clothes, knn, names, ax=None):
 KINDS = ["grid", "large grid", "predictions", "bars", "pairs", "erasing", "neighbors"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [NAMES, LONG], ids=["names", "long names"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_texts_neither_overlap_nor_leave_the_figure(clothes, knn, kind, names):
@@ -127,6 +128,7 @@ def test_texts_neither_overlap_nor_leave_the_figure(clothes, knn, kind, names):
     assert_nothing_is_cut_off_or_overlaps(display.figure_)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_in_axes_given(clothes, knn, kind):
     figure, axes = plt.subplots(1, 2, figsize=(9, 5))
@@ -139,6 +141,7 @@ def test_in_axes_given(clothes, knn, kind):
     assert_nothing_is_cut_off_or_overlaps(figure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_drawing_again_draws_the_same(clothes, knn, kind):
     X, y = clothes
@@ -354,6 +357,7 @@ def test_labels_that_are_names_already_stay_as_they_are(clothes, form):
     assert [display.target_names[i] for i in display.y_true] == y[:25]
 
 
+@pytest.mark.slow
 def test_pipelines_from_files_and_searches(clothes, tmp_path):
     X, y = clothes
     paths = [tmp_path / f"{i}.png" for i in range(40)]
@@ -499,6 +503,7 @@ def test_histories_in_axes_given():
         display.plot(axes[0])
 
 
+@pytest.mark.slow
 def test_the_history_of_a_network_a_pipeline_a_search_or_several(clothes, cnn):
     X, y = clothes
     network = cnn[-1]

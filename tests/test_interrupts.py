@@ -110,6 +110,7 @@ SEARCHED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("searched", SEARCHED)
 def test_it_ends_what_goes_by_several_fits(scaled, searched):
     with pytest.raises(KeyboardInterrupt, match=r"after 1 of 4 epochs.*With checkpoint_dir"):
@@ -117,6 +118,7 @@ def test_it_ends_what_goes_by_several_fits(scaled, searched):
     assert CtrlC.begun == 7  # so no further fit began
 
 
+@pytest.mark.slow
 def test_it_ends_a_search_that_fits_the_best_again(scaled):
     search = GridSearchCV(interrupted(epoch=10), {"dropout": [0]}, cv=2)
     with pytest.raises(KeyboardInterrupt, match="after 1 of 4 epochs"):
@@ -124,6 +126,7 @@ def test_it_ends_a_search_that_fits_the_best_again(scaled):
     assert not hasattr(search, "cv_results_")
 
 
+@pytest.mark.slow
 def test_it_ends_an_estimator_that_fits_another(scaled):
     X, y = scaled
     threshold = FixedThresholdClassifier(interrupted(epoch=2))
@@ -136,6 +139,7 @@ def fit(estimator, X, y):
     return estimator.fit(X, y)
 
 
+@pytest.mark.slow
 def test_a_fit_of_ones_own_keeps_what_it_has_learned(clothes):
     X, y = clothes
     alone = interrupted(epoch=3)
@@ -152,6 +156,7 @@ def test_a_fit_of_ones_own_keeps_what_it_has_learned(clothes):
         assert estimator.predict(X).shape == y.shape
 
 
+@pytest.mark.slow
 def test_what_one_learns_step_by_step_is_kept_as_it_was(scaled):
     X, y = scaled
     cnn = interrupted(epoch=3).partial_fit(X, y, classes=np.unique(y)).partial_fit(X, y)
@@ -171,6 +176,7 @@ def test_less_than_an_epoch_is_no_training(scaled):
         cnn.predict(X)
 
 
+@pytest.mark.slow
 def test_the_message_tells_how_to_go_on(clothes, tmp_path):
     pipeline = make_cnn_pipeline(**SMALL, checkpoint_dir=tmp_path, callbacks=[CtrlC(3)])
     with pytest.raises(KeyboardInterrupt) as interrupt:
@@ -198,6 +204,7 @@ class Hangs(keras.callbacks.Callback):
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_the_third_one_is_answered_at_once(scaled, monkeypatch):
     monkeypatch.setattr(_model_pool, "_idle_models", [])
     cnn = of_a_kind(30, callbacks=[Hangs()])
@@ -225,6 +232,7 @@ class Stop(keras.callbacks.Callback):
             raise self.error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("epoch", "error", "is_shared"),
     [(1, KeyboardInterrupt, False), (2, KeyboardInterrupt, False), (2, OSError, True)],
@@ -249,6 +257,7 @@ def test_what_was_interrupted_is_not_shared_again(scaled, monkeypatch, epoch, er
     assert_array_equal(again.predict_proba(X), expected.predict_proba(X))
 
 
+@pytest.mark.slow
 def test_predictions_that_were_interrupted_leave_no_model_to_others(scaled, monkeypatch):
     X, y = scaled
     monkeypatch.setattr(_model_pool, "_idle_models", [])
@@ -266,6 +275,7 @@ def test_predictions_that_were_interrupted_leave_no_model_to_others(scaled, monk
         assert_array_equal(cnn.predict_proba(X), probabilities)
 
 
+@pytest.mark.slow
 def test_failing_trainings_leave_nothing_in_memory(scaled, monkeypatch):
     X, y = scaled
     monkeypatch.setattr(_model_pool, "_idle_models", [])
@@ -302,6 +312,7 @@ def test_failing_trainings_leave_nothing_in_memory(scaled, monkeypatch):
     assert graphs() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", own_loss])
 def test_it_does_no_harm_wherever_tensorflow_is(scaled, points, loss):
     X, y = scaled[0][:64], scaled[1][:64]
@@ -320,6 +331,7 @@ def test_it_does_no_harm_wherever_tensorflow_is(scaled, points, loss):
         assert_array_equal(clone(cnn).fit(X, y).predict_proba(X), again.predict_proba(X))
 
 
+@pytest.mark.slow
 def test_images_of_a_failed_fit_validate_no_other(scaled, monkeypatch):
     X, y = scaled
     monkeypatch.setattr(Stop, "begun", 0)

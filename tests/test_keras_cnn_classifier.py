@@ -18,6 +18,7 @@ from skfashion import KerasCNNClassifier
 SMALL = {"architecture": "two_conv_dropout", "filters": (4,), "random_state": 0}
 
 
+@pytest.mark.slow
 def test_it_learns(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier(epochs=30, batch_size=32, random_state=0).fit(X[:200], y[:200])
@@ -25,6 +26,7 @@ def test_it_learns(scaled):
     assert cnn.score(X[200:], y[200:]) > 0.6
 
 
+@pytest.mark.slow
 def test_rows_and_images_are_the_same(scaled):
     X, y = scaled
     forms = [X, X.reshape(-1, 20, 20), X.reshape(-1, 20, 20, 1)]
@@ -37,6 +39,7 @@ def test_rows_and_images_are_the_same(scaled):
             assert_array_equal(model.predict_proba(form), expected)
 
 
+@pytest.mark.slow
 def test_colour_images(scaled):
     X, y = scaled
     coloured = np.repeat(X.reshape(-1, 20, 20, 1), 3, axis=3)
@@ -45,6 +48,7 @@ def test_colour_images(scaled):
     assert_array_equal(cnn.predict(coloured), cnn.predict(coloured.reshape(len(y), -1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given_as", "trained_in"),
     [
@@ -86,6 +90,7 @@ def test_labels_of_any_kind(scaled, labels):
     assert_array_equal(predicted, cnn.classes_[cnn.predict_proba(X).argmax(axis=1)])
 
 
+@pytest.mark.slow
 def test_two_classes_have_two_columns_and_one_image_one_row(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier(epochs=1, **SMALL).fit(X, y > 4)
@@ -112,6 +117,7 @@ def draw_from_global_generators():
     return random.random(), *numbers
 
 
+@pytest.mark.slow
 def test_same_seed_same_predictions_and_global_generators_untouched(scaled):
     import keras
 
@@ -126,6 +132,7 @@ def test_same_seed_same_predictions_and_global_generators_untouched(scaled):
     assert not np.array_equal(clone(cnn).set_params(random_state=4).fit(X, y).predict(X), first)
 
 
+@pytest.mark.slow
 def test_the_seed_holds_in_another_process(scaled, run_python, tmp_path):
     X, y = scaled
     np.savez(tmp_path / "data.npz", X=X, y=y)
@@ -142,6 +149,7 @@ print(cnn.predict_proba(data["X"][:3]).tolist())
     assert str(cnn.fit(X, y).predict_proba(X[:3]).tolist()) == there.strip()
 
 
+@pytest.mark.slow
 def test_without_a_seed_numpys_global_one_decides(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier(**{**SMALL, "random_state": None}, epochs=1)
@@ -153,6 +161,7 @@ def test_without_a_seed_numpys_global_one_decides(scaled):
     assert not np.array_equal(fits[0], fits[2])
 
 
+@pytest.mark.slow
 def test_history(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier(epochs=3, **SMALL).fit(X, y)
@@ -170,6 +179,7 @@ def test_history(scaled):
     assert cnn.history_["val_accuracy"][-1] == pytest.approx(cnn.score(X, y), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_early_stopping_goes_back_to_the_best_epoch(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier(
@@ -211,6 +221,7 @@ def test_early_stopping_at_the_last_epoch_keeps_the_best_too(scaled):
     assert cnn.score(X[120:], y[120:]) == pytest.approx(max(cnn.history_["val_accuracy"]), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_validation_split_is_stratified(monkeypatch, clothes):
     from skfashion.neural_network.training import _trainer
 
@@ -234,6 +245,7 @@ def test_the_validation_split_is_stratified(monkeypatch, clothes):
     assert_array_equal(np.sort([*training, *validation]), np.arange(240))
 
 
+@pytest.mark.slow
 def test_weights_are_repetitions_in_full_batches(scaled):
     X, y = scaled[0][:60].astype(np.float64), scaled[1][:60]
     weights = np.random.RandomState(0).randint(0, 3, size=60)
@@ -243,6 +255,7 @@ def test_weights_are_repetitions_in_full_batches(scaled):
     assert_allclose(weighted, repeated, rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_weights_are_proportions_over_all_images_not_within_a_batch(scaled):
     from skfashion.neural_network.training._batches import Batches
     from skfashion.neural_network.training._samples import Samples
@@ -291,6 +304,7 @@ def test_class_weight_balanced(scaled):
     assert_allclose(cnn.predict_proba(X), by_hand.fit(X[few], y[few]).predict_proba(X), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["categorical_crossentropy", "CategoricalCrossentropy", "object"])
 def test_losses_of_codes_and_of_one_hot_rows_agree(scaled, loss):
     import keras
@@ -304,6 +318,7 @@ def test_losses_of_codes_and_of_one_hot_rows_agree(scaled, loss):
     assert_allclose(codes, one_hot, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_optimizers_and_learning_rates(scaled):
     import keras
 
@@ -346,6 +361,7 @@ def test_callbacks_are_copied(scaled):
     assert counter.model is None
 
 
+@pytest.mark.slow
 def test_warm_start_goes_on_and_a_cold_start_does_not(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier(epochs=2, warm_start=True, **SMALL).fit(X, y)
@@ -361,6 +377,7 @@ def test_warm_start_goes_on_and_a_cold_start_does_not(scaled):
     assert cnn.n_iter_ == 2
 
 
+@pytest.mark.slow
 def test_partial_fit_learns_one_epoch_a_call_with_a_new_order(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier(batch_size=32, **SMALL)
@@ -417,6 +434,7 @@ def test_orders_differ_from_epoch_to_epoch_and_hold_every_image_once():
     assert len({tuple(order) for order in epochs}) == 3
 
 
+@pytest.mark.slow
 def test_training_is_that_of_plain_keras(scaled):
     from skfashion.neural_network import three_conv_dropout
     from skfashion.neural_network.runtime._keras import building
@@ -494,6 +512,7 @@ def reporting_to(study):
     return Reporting(study)
 
 
+@pytest.mark.slow
 def test_functions_make_callbacks_that_share_what_is_live(scaled, tmp_path):
     X, y = scaled
     for make in (lambda study: lambda: reporting_to(study), lambda s: partial(reporting_to, s)):

@@ -24,6 +24,7 @@ def images(n):
     return np.random.RandomState(0).uniform(size=(n, 49)).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", UNEQUAL)
 @pytest.mark.parametrize("method", ["partial_fit", "partial_fit again", "warm_start", "validation"])
 def test_labels_that_equal_no_class_are_refused(case, method):
@@ -94,6 +95,7 @@ def test_a_label_gets_the_code_of_the_class_that_it_equals(data):
             _samples.encode_labels(y, classes)
 
 
+@pytest.mark.slow
 def test_equal_labels_of_other_types_are_the_same_labels():
     X, y = images(12), np.tile([0, 1], 6)
     expected = KerasCNNClassifier(**SMALL).partial_fit(X, y, classes=[0, 1]).predict(X)
@@ -102,6 +104,7 @@ def test_equal_labels_of_other_types_are_the_same_labels():
         assert_array_equal(cnn.predict(X), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("weight", [1e-300, 3e38, 1e308])
 def test_weights_count_by_their_proportions_however_large(dtype, weight):

@@ -1,5 +1,9 @@
 """Ctrl-C while keras and TensorFlow load."""
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 INTERRUPTED = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)

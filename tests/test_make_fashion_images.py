@@ -59,6 +59,7 @@ def test_return_x_y_gives_the_same_data():
     np.testing.assert_array_equal(target, clothes.target)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(n_samples=st.integers(1, 60), image_size=st.integers(8, 50), seed=st.integers(0, 2**32 - 1))
 def test_any_size(n_samples, image_size, seed):
@@ -86,6 +87,7 @@ def test_large_images():
         assert len(np.unique(large_image, axis=0)) > 100
 
 
+@pytest.mark.slow
 def test_numpy_integers_and_floats_are_as_good_as_python_ones():
     # Many images: a scalar that raised the precision would change one pixel in 100,000 or so.
     expected = images_of(1000, image_size=28, noise=5.0)
@@ -211,6 +213,7 @@ def test_options_are_keyword_only():
         make_fashion_images(10, 28)
 
 
+@pytest.mark.slow
 def test_cnn_beats_a_linear_model_which_is_not_enough():
     import keras
 

@@ -54,6 +54,7 @@ def test_the_parameters_and_their_defaults_are_those_of_scikit_learn():
     assert VectorizedKNNClassifier().get_params() == KNeighborsClassifier().get_params()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", ["uniform", "distance", None])
 @pytest.mark.parametrize(
     "parameters",

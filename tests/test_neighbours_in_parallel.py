@@ -53,6 +53,7 @@ def assert_same(got, expected):
         assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [2, 3, -1])
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_any_number_of_jobs_gives_the_same(data, alone, n_jobs, backend):
@@ -90,6 +91,7 @@ def test_a_training_set_split_over_jobs_gives_the_same(data, metric, monkeypatch
     assert splits == 3 * [(0, 600), (600, 600), (1_200, 600), (1_800, 600), (2_400, 600)]
 
 
+@pytest.mark.slow
 def test_workers_of_dask_give_the_same(data, alone, cluster):
     X, y, queries = data
     knn = VectorizedKNNClassifier(weights="distance", n_jobs=-1).fit(X, y)
@@ -107,6 +109,7 @@ def test_a_training_set_split_over_workers_of_dask_gives_the_same(data, alone, c
             assert_array_equal(indices[0], alone[1][i])
 
 
+@pytest.mark.slow
 def test_a_grid_search_on_dask_is_that_on_this_process(data, cluster):
     X, y = data[0][:300], data[1][:300]
     search = GridSearchCV(make_knn_pipeline(), {"knn__n_neighbors": [1, 5]}, cv=2)
@@ -115,6 +118,7 @@ def test_a_grid_search_on_dask_is_that_on_this_process(data, cluster):
         assert_array_equal(search.fit(X, y).cv_results_["mean_test_score"], expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_grid_search_in_parallel(data, backend):
     X, y = data[0][:300], data[1][:300]
@@ -137,6 +141,7 @@ def blas_threads():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_every_job_keeps_to_one_core_and_the_limit_goes_back(data, monkeypatch, n_jobs):
     X, y, queries = data
@@ -155,6 +160,7 @@ def test_every_job_keeps_to_one_core_and_the_limit_goes_back(data, monkeypatch, 
     assert {threads for pools in seen for _, threads in pools} == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_jobs", "threads"), [(None, 1), (1, 1), (2, 2), (-1, os.cpu_count())])
 def test_a_fit_takes_no_more_threads_than_jobs(data, monkeypatch, n_jobs, threads):
     X, y, _ = data
@@ -202,6 +208,7 @@ def test_the_limit_goes_back_when_the_last_thread_leaves(first_leaves_first):
     assert blas_threads() == before
 
 
+@pytest.mark.slow
 def test_many_threads_may_ask_one_classifier(data, alone):
     X, y, queries = data
     knn = VectorizedKNNClassifier(weights="distance").fit(X, y)
@@ -246,6 +253,7 @@ print(tracemalloc.get_traced_memory()[1])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "n", "n_queries", "n_neighbors"),
     [
@@ -263,6 +271,7 @@ def test_working_memory_stays_within_its_limit(run_python, kind, n, n_queries, n
     assert with_many_classes < 256
 
 
+@pytest.mark.slow
 def test_a_memory_map_is_read_where_it_lies(tmp_path):
     shape = (4_000, 28, 28)
     X = np.lib.format.open_memmap(tmp_path / "X.npy", mode="w+", dtype=np.uint8, shape=shape)
@@ -307,6 +316,7 @@ print(peak - before - index)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="reads Linux' /proc")
 def test_memory_does_not_grow_with_the_rows_of_a_memory_map(run_python, tmp_path):
     # 400,000 images are 299 MiB of bytes, and would be 1,196 in single precision.
@@ -314,6 +324,7 @@ def test_memory_does_not_grow_with_the_rows_of_a_memory_map(run_python, tmp_path
     assert float(output) < 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_answers_are_the_same_to_the_last_bit_compiled_and_from_the_cache(
     run_python, tmp_path, dtype
@@ -332,6 +343,7 @@ print(*(d.hex() for d in knn.kneighbors(X[1_900:])[0].ravel()))
     assert len(compiled.split()) == 500
 
 
+@pytest.mark.slow
 def test_the_inner_loops_are_compiled_where_nothing_can_be_cached(run_python):
     code = """
 from numba.core import caching

@@ -58,6 +58,7 @@ def interrupted(call, at, meanwhile):
     return result, lines >= at
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("method", ANSWERS)
 def test_an_answer_is_of_one_fit_whenever_another_ends(method, other):
@@ -73,6 +74,7 @@ def test_an_answer_is_of_one_fit_whenever_another_ends(method, other):
     assert found == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", OTHERS)
 def test_answers_amid_a_fit_are_of_the_one_before_until_all_is_learned(other):
     before, after = (

@@ -75,11 +75,13 @@ assert run().cache_hits
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [DAMAGED, MISTAKEN, UNWRITABLE])
 def test_caches_that_are_not_as_they_were_written_are_replaced(run_python, tmp_path, code):
     run_python(ONCE_MORE + code, tmp_path)
 
 
+@pytest.mark.slow
 def test_damaged_caches_do_not_change_what_is_erased(run_python, tmp_path):
     code = """
 import numpy as np
@@ -116,6 +118,7 @@ print(sum(fill.stats.cache_misses.values()), fill.stats.cache_path)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variable", ["", "XDG_CACHE_HOME=caches", "NUMBA_CACHE_DIR=~/caches"])
 def test_nothing_is_cached_in_the_working_directory(tmp_path, variable):
     done = subprocess.run(
@@ -129,6 +132,7 @@ def test_nothing_is_cached_in_the_working_directory(tmp_path, variable):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_folder_named_for_caches_serves_without_a_home(run_python, tmp_path):
     output, _ = run_python(HOMELESS, f"NUMBA_CACHE_DIR={tmp_path}")
     assert output.startswith(f"1 {tmp_path}")

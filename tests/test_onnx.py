@@ -29,6 +29,7 @@ def run(path, X):
     return session.run(None, {"pixels": X.astype(np.float32)})[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pipeline",
     [
@@ -54,6 +55,7 @@ def test_it_gives_the_same_probabilities(clothes, tmp_path, pipeline):
     assert [file.name for file in tmp_path.iterdir()] == ["clothes.onnx"]
 
 
+@pytest.mark.slow
 def test_it_computes_in_float32_what_was_trained_in_bfloat16(clothes, tmp_path):
     X, y = clothes
     pipeline = make_cnn_pipeline("fast", epochs=2, precision="mixed_bfloat16", random_state=0)
@@ -85,6 +87,7 @@ def test_the_classifier_alone(clothes, tmp_path):
     assert_allclose(exported, cnn.predict_proba(X / 255), rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["D", "ns"])
 def test_labels_that_are_dates_are_written_as_iso_8601(clothes, tmp_path, unit):
     X, y = clothes
@@ -96,6 +99,7 @@ def test_labels_that_are_dates_are_written_as_iso_8601(clothes, tmp_path, unit):
     assert_array_equal(np.array(classes, dtype=cnn.classes_.dtype), cnn.classes_)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_exported(clothes, tmp_path):
     path = tmp_path / "clothes.onnx"
     scaled = make_pipeline(StandardScaler(), KerasCNNClassifier(**SMALL))

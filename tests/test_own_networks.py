@@ -82,6 +82,7 @@ def fit(architecture, X, y, **parameters):
     return KerasCNNClassifier(architecture, epochs=1, random_state=0, **parameters).fit(X, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "architecture",
     [
@@ -275,6 +276,7 @@ def test_a_network_with_a_lambda_is_not_pickled(images):
         cnn.save_model("never.keras")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["two_conv_dropout", "small_resnet"])
 def test_initial_weights_do_not_depend_on_the_type_of_the_images(architecture, images):
     X, y = images
@@ -288,6 +290,7 @@ def test_initial_weights_do_not_depend_on_the_type_of_the_images(architecture, i
         assert_allclose(single.numpy(), double.numpy(), atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(6, 1, 1), (1, 6, 1), (1, 1, 1)])
 def test_a_preset_that_averages_over_moved_images_takes_narrow_ones(shape):
     X = np.random.RandomState(0).randint(0, 256, (60, *shape), np.uint8)
@@ -296,6 +299,7 @@ def test_a_preset_that_averages_over_moved_images_takes_narrow_ones(shape):
 
 
 # In bfloat16, TensorFlow leaves memory uninitialized where strides lead to images of width 1.
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 2, 1), (7, 2, 1), (28, 1, 1), (3, 2, 3)])
 def test_narrow_images_are_learned_in_bfloat16(shape):
     X = np.random.RandomState(0).uniform(size=(100, *shape)).astype(np.float32)
@@ -311,6 +315,7 @@ def test_narrow_images_are_learned_in_bfloat16(shape):
     assert strided[-1].compute_dtype == "float32"  # wherever the memory was zeros by chance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", ["Conv1D", "Conv2D", "DepthwiseConv2D", "SeparableConv2D"])
 def test_convolutions_of_the_users_own_to_narrow_images_are_in_float32(layer):
     kind = getattr(layers, layer)

@@ -66,6 +66,7 @@ def test_a_pickle_tells_of_another_version(estimator, clothes, monkeypatch):
     assert skfashion.__version__ in str(record[0].message)
 
 
+@pytest.mark.slow
 def test_a_pickle_is_hardly_larger_than_the_weights(clothes):
     X, y = clothes
     pipeline = make_cnn_pipeline("fast", epochs=1, random_state=0).fit(X, y)
@@ -75,6 +76,7 @@ def test_a_pickle_is_hardly_larger_than_the_weights(clothes):
     assert len(pickle.dumps(pipeline)) < 1.2 * size
 
 
+@pytest.mark.slow
 def test_the_optimizer_is_kept_where_training_may_go_on(clothes):
     X, y = clothes
     kept = make_cnn_pipeline(architecture="three_conv", epochs=1, warm_start=True).fit(X, y)
@@ -82,6 +84,7 @@ def test_the_optimizer_is_kept_where_training_may_go_on(clothes):
     assert len(pickle.dumps(kept)) > 2.5 * len(pickle.dumps(left))
 
 
+@pytest.mark.slow
 def test_callbacks_are_kept_as_they_were_given(clothes):
     X, y = clothes
     stop = keras.callbacks.EarlyStopping("loss", patience=3)
@@ -91,6 +94,7 @@ def test_callbacks_are_kept_as_they_were_given(clothes):
     assert len(pickle.dumps(copied["cnn"].callbacks)) < 1000
 
 
+@pytest.mark.slow
 def test_skops_needs_to_trust_in_nothing_but_skfashion(fitted, clothes):
     dumped = skops.io.dumps(fitted)
     types = skops.io.get_untrusted_types(data=dumped)
@@ -100,6 +104,7 @@ def test_skops_needs_to_trust_in_nothing_but_skfashion(fitted, clothes):
     assert list(loaded.get_params()) == list(fitted.get_params())
 
 
+@pytest.mark.slow
 def test_a_copy_predicts_the_same(fitted, clothes):
     buffer = io.BytesIO()
     joblib.dump(fitted, buffer)
@@ -118,6 +123,7 @@ np.save(file + ".npy", pipeline.predict_proba(np.load(sys.argv[2])))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("preset", "file"), [("fast", "fast.joblib"), ("balanced", "balanced.skops")]
 )
@@ -131,6 +137,7 @@ def test_a_preset_predicts_in_another_process(clothes, tmp_path, run_python, pre
     assert_array_equal(np.load(f"{path}.npy"), pipeline.predict_proba(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ending", "parameters"),
     [
@@ -184,6 +191,7 @@ def test_hdf5_is_refused_where_predictions_are_averages(clothes, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs the modes and links of POSIX")
 @pytest.mark.parametrize("ending", [".keras", ".h5"])
 def test_a_model_is_saved_where_a_link_of_any_name_leads_in_the_mode_of_the_file_there(

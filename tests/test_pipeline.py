@@ -71,6 +71,7 @@ def test_what_the_factory_builds(tmp_path):
         make_cnn_pipeline(epoch=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given_as", ["rows", "images", "images with a channel"])
 def test_rows_and_images_train_in_float32_whatever_the_array(pipeline, clothes, given_as):
     X, y = clothes
@@ -83,6 +84,7 @@ def test_rows_and_images_train_in_float32_whatever_the_array(pipeline, clothes, 
     assert_array_equal(X, before)
 
 
+@pytest.mark.slow
 def test_a_pipeline_transforms_the_validation_images(clothes):
     X, y = clothes
     X, X_val, y, y_val = X[:160], X[160:], y[:160], y[160:]
@@ -98,6 +100,7 @@ def test_a_pipeline_transforms_the_validation_images(clothes):
     assert len(pipeline["cnn"].history_["val_accuracy"]) == pipeline["cnn"].n_iter_
 
 
+@pytest.mark.slow
 def test_memory_caches_the_first_steps(pipeline, clothes, tmp_path):
     X, y = clothes
     cached = clone(pipeline).set_params(memory=joblib.Memory(tmp_path, verbose=0))
@@ -106,6 +109,7 @@ def test_memory_caches_the_first_steps(pipeline, clothes, tmp_path):
         assert_array_equal(clone(cached).fit(X, y).predict_proba(X), expected)
 
 
+@pytest.mark.slow
 def test_cross_val_score_beats_chance(pipeline, clothes):
     X, y = clothes
     scores = cross_val_score(pipeline.set_params(cnn__epochs=15), X, y, cv=3)
@@ -113,6 +117,7 @@ def test_cross_val_score_beats_chance(pipeline, clothes):
     assert scores.min() > 0.3
 
 
+@pytest.mark.slow
 def test_folds_are_stratified(pipeline, clothes):
     X, y = clothes
     assert is_classifier(pipeline)
@@ -158,6 +163,7 @@ def test_presets_take_enough_steps_where_images_are_few(preset):
     assert count_epochs(cnn.epochs, of_fashion_mnist) == cnn.epochs[0]
 
 
+@pytest.mark.slow
 def test_a_fitted_preset_tells_how_many_steps_it_took(clothes):
     X, y = (part[:96] for part in clothes)
     cnn = make_cnn_pipeline(filters=(2,), random_state=0).fit(X, y)["cnn"]
@@ -167,6 +173,7 @@ def test_a_fitted_preset_tells_how_many_steps_it_took(clothes):
     assert (asked.n_iter_, asked.n_steps_) == (2, 12)
 
 
+@pytest.mark.slow
 def test_the_default_pipeline_learns(clothes):
     X, y = clothes
     pipeline = make_cnn_pipeline(batch_size=32, epochs=4, random_state=0).fit(X[:200], y[:200])
@@ -183,6 +190,7 @@ def grid_search(pipeline, n_jobs):
     return GridSearchCV(pipeline, grid, cv=2, n_jobs=n_jobs, error_score="raise")
 
 
+@pytest.mark.slow
 def test_grid_search_with_one_process_and_with_two(pipeline, clothes):
     X, y = clothes
     alone = grid_search(pipeline, 1).fit(X, y)
@@ -205,12 +213,14 @@ def test_clone_takes_parameters_and_nothing_learned(pipeline, clothes):
     assert copied["cnn"].get_params() == pipeline["cnn"].get_params()
 
 
+@pytest.mark.slow
 def test_calibrated_classifier(pipeline, clothes):
     X, y = clothes
     calibrated = CalibratedClassifierCV(pipeline, cv=2).fit(X, y)
     assert_allclose(calibrated.predict_proba(X).sum(axis=1), 1, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voting", ["soft", "hard"])
 def test_voting_classifier(pipeline, clothes, voting):
     X, y = clothes
@@ -229,6 +239,7 @@ def test_cross_val_predict_of_probabilities(pipeline, clothes):
     assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_metadata_routing_of_sample_weight(pipeline, clothes):
     X, y = clothes
     weights = np.where(y < 5, 1.0, 1e-6)
@@ -260,6 +271,7 @@ np.save(path + ".more.npy", pipeline.predict_proba(np.load(sys.argv[2])))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dtype", "file"), [("float32", "pipeline.joblib"), ("float64", "pipeline.pickle")]
 )
@@ -403,6 +415,7 @@ def test_memory_refuses_open_files_and_knows_files_in_memory(photographs, tmp_pa
         pipeline.fit([photographs[0][0], tmp_path / "none.png"], y[:2])
 
 
+@pytest.mark.slow
 def test_a_network_learns_from_files(photographs):
     paths, y = photographs
     pipeline = make_cnn_pipeline(
@@ -419,6 +432,7 @@ def test_a_network_learns_from_files(photographs):
     assert_array_equal(in_memory, probabilities)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [list, pd.Series, np.array])
 def test_searches_and_folds_over_files(photographs, form):
     paths, y = photographs
@@ -431,6 +445,7 @@ def test_searches_and_folds_over_files(photographs, form):
     assert cross_val_score(pipeline, X, y, cv=2, error_score="raise").min() > 0.4
 
 
+@pytest.mark.slow
 def test_colour_photographs_of_two_kinds_of_input_train_alike(photographs):
     paths, y = photographs
     pipeline = make_cnn_pipeline(

@@ -38,6 +38,7 @@ ESTIMATORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_a_prediction_for_pixels_of_another_scale_warns(name, clothes):
     X, y = clothes
@@ -54,6 +55,7 @@ def test_a_prediction_for_pixels_of_another_scale_warns(name, clothes):
         )
 
 
+@pytest.mark.slow
 def test_bytes_for_a_network_of_scaled_pixels_warn(scaled, clothes):
     cnn = KerasCNNClassifier(**SMALL).fit(*scaled)
     message = (
@@ -113,6 +115,7 @@ def test_erasing_in_the_range_of_bytes_warns_of_pixels_that_are_scaled(scaled, c
     assert messages(RandomErasing(fill_range=(0, 0)).fit_transform, X) == []
 
 
+@pytest.mark.slow
 def test_layers_in_the_range_of_bytes_warn_of_pixels_that_are_scaled(scaled):
     layers = load_keras().layers
     message = r"value_range of RandomBrightness is \(0, 255\), but pixels go up to about 0"

@@ -31,6 +31,7 @@ def test_scaling_bytes_is_division_by_255_and_back(pixels):
     assert_array_equal(pixels, before)
 
 
+@pytest.mark.slow
 @given(images_of_bytes, st.floats(-5, 5), st.floats(0.5, 10))
 @pytest.mark.filterwarnings("ignore:pixel_range of PixelScaler:UserWarning")
 def test_ranges_agree_with_min_max_scaler(pixels, low, width):

@@ -47,6 +47,7 @@ def read_settings():
     return {**found, "dtype_policy": found["dtype_policy"].name}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_settings_of_keras_make_no_difference(clothes, other_settings, precision):
     X, y = clothes
@@ -68,6 +69,7 @@ def test_settings_of_keras_make_no_difference(clothes, other_settings, precision
     assert read_settings() == SETTINGS
 
 
+@pytest.mark.slow
 def test_training_that_goes_on_is_the_same_under_other_settings(scaled, other_settings):
     X, y = scaled
     cnn = KerasCNNClassifier(
@@ -81,6 +83,7 @@ def test_training_that_goes_on_is_the_same_under_other_settings(scaled, other_se
     assert_array_equal(there.predict_proba(X), here.predict_proba(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
 def test_reading_the_model_changes_nothing_else(scaled, schedule):
     X, y = scaled
@@ -95,6 +98,7 @@ def test_reading_the_model_changes_nothing_else(scaled, schedule):
     assert not np.array_equal(read.model_.get_weights()[0], weights[0])
 
 
+@pytest.mark.slow
 def test_a_policy_that_was_never_set_stays_unset(scaled, run_python):
     code = """
 import keras
@@ -113,6 +117,7 @@ def test_a_layer_of_channels_first_is_refused(scaled):
         KerasCNNClassifier(augmenter=layer).fit(*scaled)
 
 
+@pytest.mark.slow
 def test_graphs_and_several_devices_are_refused(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier("two_conv_dropout", filters=(4,), epochs=1).fit(X, y)
@@ -143,6 +148,7 @@ def generators():
     )
 
 
+@pytest.mark.slow
 def test_global_generators_stay_where_they_are(clothes, tmp_path):
     X, y = clothes
     layer = keras.layers.RandomFlip("horizontal")
@@ -183,6 +189,7 @@ def test_global_generators_stay_where_they_are(clothes, tmp_path):
     assert moved == []
 
 
+@pytest.mark.slow
 def test_estimators_within_ours_are_not_seen_by_those_who_watch_fits(clothes, monkeypatch):
     X, y = clothes
     seen = []

@@ -70,6 +70,7 @@ def test_rectangles_are_those_of_the_definition(area_range, aspect_range, shape)
     assert areas.max() < high + 0.01
 
 
+@pytest.mark.slow
 def test_where_all_aspect_ratios_fit_they_are_uniform():
     erasing = RandomErasing(1, area_range=(0.1, 0.1), fill_range=(7, 7), random_state=0)
     images = np.zeros((3000, 4 * SIDE, 4 * SIDE), dtype=np.uint8)
@@ -83,6 +84,7 @@ fractions = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted)
 ratios = st.tuples(st.floats(0.01, 100), st.floats(0.01, 100)).map(sorted)
 
 
+@pytest.mark.slow
 @given(
     st.integers(0, 20), shapes, dtypes, fractions, ratios, st.booleans(), st.integers(0, 2**32 - 1)
 )

@@ -55,6 +55,7 @@ def peak_memory(function):
 # read_idx
 
 
+@pytest.mark.slow
 @given(array=uint8_arrays, compress=st.booleans())
 @shared_folder
 def test_idx_round_trip(tmp_path, array, compress):
@@ -68,6 +69,7 @@ def test_idx_round_trip(tmp_path, array, compress):
     assert found.flags.c_contiguous
 
 
+@pytest.mark.slow
 @given(
     array=npst.arrays(np.uint8, npst.array_shapes(max_dims=3, max_side=6)),
     compress=st.booleans(),
@@ -216,6 +218,7 @@ def test_csv_round_trip(tmp_path, data):
     np.testing.assert_array_equal(y_found, y)
 
 
+@pytest.mark.slow
 def test_csv_of_full_width_read_in_parts_and_compressed(tmp_path, monkeypatch):
     monkeypatch.setattr("skfashion.datasets._csv._VALUES_AT_ONCE", 7 * 785)
     rng = np.random.default_rng(0)
@@ -343,6 +346,7 @@ def test_csv_whole_numbers_may_have_a_decimal_point(tmp_path):
     np.testing.assert_array_equal(y, [1, 2])
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(shared_folder, max_examples=60)
 def test_csv_mutated_files_are_refused_or_in_range(tmp_path, data):

@@ -86,6 +86,7 @@ def alone(clothes):
     return {name: search.fit(*clothes) for name, search in searches().items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", searches())
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_a_search_is_the_same_in_two_jobs(clothes, alone, name, backend):
@@ -97,11 +98,13 @@ def test_a_search_is_the_same_in_two_jobs(clothes, alone, name, backend):
         assert_array_equal(search.predict(clothes[0]), alone[name].predict(clothes[0]))
 
 
+@pytest.mark.slow
 def test_all_cores(clothes, alone):
     search = searches()["grid, cnn"].set_params(n_jobs=-1)
     assert_same_search(search.fit(*clothes), alone["grid, cnn"])
 
 
+@pytest.mark.slow
 def test_cross_validation_around_a_search(clothes):
     search = GridSearchCV(cnn_pipeline(), {"cnn__dropout": [0.0, 0.3]}, cv=2)
     scores = cross_val_score(search, *clothes, cv=2, n_jobs=2, error_score="raise")
@@ -119,12 +122,14 @@ def _threads_of_tensorflow(X, y):
     )
 
 
+@pytest.mark.slow
 def test_workers_keep_to_their_share_of_the_cores(clothes):
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1, n_jobs=2):
         got = joblib.Parallel()(joblib.delayed(_threads_of_tensorflow)(*clothes) for _ in range(2))
     assert got == [(1, 1, "1")] * 2
 
 
+@pytest.mark.slow
 def test_networks_alike_are_traced_once(clothes):
     traced = []
 
@@ -144,6 +149,7 @@ class Freeze(keras.callbacks.Callback):
         self.model.layers[1].trainable = False
 
 
+@pytest.mark.slow
 def test_a_network_that_a_callback_has_changed_is_not_shared(clothes):
     X, y = clothes
     pipeline = cnn_pipeline().set_params(cnn__learning_rate_schedule="cosine")
@@ -156,12 +162,14 @@ def test_a_network_that_a_callback_has_changed_is_not_shared(clothes):
     assert_array_equal(again.predict_proba(X), expected)
 
 
+@pytest.mark.slow
 def test_the_models_kept_are_few(clothes):
     for n_filters in range(1, _model_pool._KEPT + 4):
         cnn_pipeline().set_params(cnn__filters=(n_filters,), cnn__epochs=1).fit(*clothes)
     assert len(_model_pool._idle_models) == _model_pool._KEPT
 
 
+@pytest.mark.slow
 def test_networks_that_share_a_model_do_not_disturb_each_other(clothes):
     X, y = clothes
     pipelines = [cnn_pipeline().set_params(cnn__random_state=seed) for seed in range(4)]
@@ -177,6 +185,7 @@ def test_networks_that_share_a_model_do_not_disturb_each_other(clothes):
         assert_allclose(one_again.predict_proba(X), probabilities, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_many_threads_may_ask_one_pipeline(clothes):
     X, y = clothes
     pipeline = cnn_pipeline().fit(X, y)
@@ -218,6 +227,7 @@ print(peak - before - (y.nbytes * 3 + probabilities.nbytes) / 2**20)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="reads Linux' /proc")
 def test_images_on_disk_are_not_read_into_memory(run_python, tmp_path):
     # 200,000 images are 150 MiB of bytes, and would be 598 in single precision.
@@ -226,6 +236,7 @@ def test_images_on_disk_are_not_read_into_memory(run_python, tmp_path):
     assert os.listdir(tmp_path) == ["X.raw"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_process_says_that_it_cannot_predict(run_python):
     output, _ = run_python(

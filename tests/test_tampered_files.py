@@ -84,6 +84,7 @@ print(tried)
 """
 
 
+@pytest.mark.slow
 def test_tampered_files_raise_errors_and_answer_nothing_wrong(run_python):
     tried, _ = run_python(TAMPER)
     assert int(tried) > 100
@@ -241,6 +242,7 @@ print(tried, refused)
 """
 
 
+@pytest.mark.slow
 def test_changed_members_of_whole_archives_end_in_errors_or_in_right_answers(run_python):
     tried, refused = map(int, run_python(ARCHIVES)[0].split())
     assert tried > 400

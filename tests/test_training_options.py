@@ -44,6 +44,7 @@ def recording():
     return Recording()
 
 
+@pytest.mark.slow
 def test_only_training_images_pass_through_the_augmenter(scaled, recording):
     X, y = scaled
     cnn = KerasCNNClassifier(epochs=3, batch_size=100, augmenter=recording, **SMALL)
@@ -171,6 +172,7 @@ def test_what_predictions_cannot_average_over_is_named(scaled, settings, message
         cnn.predict(X)
 
 
+@pytest.mark.slow
 def test_rows_that_are_no_images_are_neither_mirrored_nor_moved():
     X = np.random.RandomState(0).rand(60, 5)
     y = np.arange(60) % 2
@@ -221,6 +223,7 @@ def test_layers_that_cannot_be_copied_say_so(scaled):
         KerasCNNClassifier(augmenter=Shift(1), **SMALL).fit(X, y)
 
 
+@pytest.mark.slow
 def test_a_search_reaches_the_augmenters_parameters(clothes):
     X, y = clothes
     pipeline = make_cnn_pipeline(
@@ -235,6 +238,7 @@ def test_a_search_reaches_the_augmenters_parameters(clothes):
     assert pipeline["cnn"].augmenter.p == 0.15
 
 
+@pytest.mark.slow
 def test_precision(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier(epochs=3, **SMALL).set_params(precision="mixed_bfloat16").fit(X, y)
@@ -293,6 +297,7 @@ def rates_of(cnn, X, y):
     return np.array(rates)
 
 
+@pytest.mark.slow
 def test_cosine_schedule_rises_and_goes_down_to_nothing(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier(
@@ -309,6 +314,7 @@ def test_cosine_schedule_rises_and_goes_down_to_nothing(scaled):
     assert rates_of(default, X, y)[0] == pytest.approx(0.01)
 
 
+@pytest.mark.slow
 def test_training_goes_on_with_a_schedule_anew_or_a_constant_rate(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier(
@@ -328,6 +334,7 @@ def test_training_goes_on_with_a_schedule_anew_or_a_constant_rate(scaled):
     assert cnn.model_.optimizer is optimizer
 
 
+@pytest.mark.slow
 def test_an_error_puts_the_optimizer_back(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier(epochs=1, learning_rate_schedule="cosine", warm_start=True, **SMALL)
@@ -349,6 +356,7 @@ def test_automatic_batches(n_images, steps):
     assert effective_batch_size(7, n_images) == 7
 
 
+@pytest.mark.slow
 def test_automatic_batches_go_by_the_images_trained_on(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier(
@@ -386,6 +394,7 @@ def test_epochs_come_to_a_number_of_steps(scaled, epochs, settings, n_iter, n_st
     assert clone(cnn).epochs == epochs
 
 
+@pytest.mark.slow
 def test_steps_are_counted_on_and_on(scaled):
     X, y = scaled[0][:96], scaled[1][:96]
     settings = {"epochs": (1, 5), "batch_size": 32, "warm_start": True, **SMALL}
@@ -424,6 +433,7 @@ def test_contradictions_say_so(scaled):
             averaging.set_params(warm_start=True).fit(X, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_weight_decay_shrinks_weights(scaled, optimizer):
     X, y = scaled
@@ -436,6 +446,7 @@ def test_weight_decay_shrinks_weights(scaled, optimizer):
     assert size(clone(cnn).set_params(weight_decay=0)) == size(cnn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "loss",
     ["sparse_categorical_crossentropy", "categorical_crossentropy", "CategoricalCrossentropy"],
@@ -457,6 +468,7 @@ def test_label_smoothing_is_that_of_keras(scaled, loss):
             clone(cnn).set_params(loss=other).fit(X, y)
 
 
+@pytest.mark.slow
 def test_the_average_of_the_weights_is_kept(scaled):
 
     X, y = scaled
@@ -477,6 +489,7 @@ def test_the_average_of_the_weights_is_kept(scaled):
         assert_allclose(kept, expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_pickle_goes_on_training_as_the_original_does(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier(
@@ -500,6 +513,7 @@ class Compiles(keras.callbacks.Callback):
             self.model.compile("sgd", self.model.loss)
 
 
+@pytest.mark.slow
 def test_a_callback_that_compiles_the_network_is_an_error(scaled):
     X, y = scaled
     cnn = KerasCNNClassifier("two_conv_dropout", filters=(4,), epochs=2, random_state=0)
@@ -530,6 +544,7 @@ class Fails(keras.callbacks.Callback):
         raise OSError("no more of it")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiles", [False, True])
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
 def test_the_optimizer_is_put_back_after_an_error(scaled, schedule, compiles):

@@ -154,6 +154,7 @@ def test_read_only_and_strided_input(data):
     X.flags.writeable = True
 
 
+@pytest.mark.slow
 def test_the_index_takes_at_most_a_fifth_of_the_data_in_single_precision():
     for n_features in (10, 59, 60, 64, 100, 345, 346, 784, 3072):
         X = np.random.RandomState(0).randint(0, 256, (1_500, n_features), np.uint8)
@@ -192,6 +193,7 @@ def test_a_metric_changed_after_the_fit_is_not_half_used(data):
 # Model selection and persistence
 
 
+@pytest.mark.slow
 def test_grid_search_and_cross_validation_over_the_pipeline(data):
     X, y, queries, labels = data
     grid = {
@@ -220,6 +222,7 @@ def test_the_pipeline_takes_roots_of_pixels_in_0_1(data):
         make_knn_pipeline().fit(-X.astype(float), y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [pickle, joblib], ids=["pickle", "joblib"])
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 def test_a_pickle_answers_alike_in_another_process(data, module, metric, run_python, tmp_path):
