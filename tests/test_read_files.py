@@ -1,11 +1,13 @@
 """read_idx and read_fashion_csv: what they accept, and that they accept nothing else."""
 
 import gzip
+import re
 import struct
 import tracemalloc
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -366,6 +368,50 @@ def test_csv_mutated_files_are_refused_or_in_range(tmp_path, data):
     rows = [line.split(",") for line in content.decode().splitlines()[1:] if line.strip()]
     expected = [[float(v.strip().strip("\"'") or "nan") for v in row] for row in rows]
     np.testing.assert_array_equal(np.column_stack([y, X]), expected)
+
+
+@pytest.mark.parametrize(
+    ("n_values", "of_numbers", "of_texts"), [(400, 100, 10), (4, 1, 1), (2, 1, 1)]
+)
+def test_csv_a_part_of_the_rows_is_in_memory_and_fewer_of_texts(
+    tmp_path, monkeypatch, n_values, of_numbers, of_texts
+):
+    path = write(tmp_path / "a.csv", b"label,pixel1,pixel2,pixel3\n" + 150 * b"9,1,2,255.0\n")
+    monkeypatch.setattr(_csv, "_VALUES_AT_ONCE", n_values)
+    chunks = []
+    read_csv = pd.read_csv
+
+    def read(file, **options):
+        chunks.append(options.get("chunksize"))
+        return read_csv(file, **options)
+
+    monkeypatch.setattr(pd, "read_csv", read)
+    X, y = read_fashion_csv(path)
+    assert chunks == [None, of_numbers, None, of_texts]
+    assert X.tolist() == [[1, 2, 255]] * 150
+    assert y.tolist() == [9] * 150
+
+
+def test_csv_all_bytes_are_read_without_a_look_at_the_texts(tmp_path, monkeypatch):
+    lines = [f"{i % 10},{i},{255 - i}" for i in range(256)]
+    path = write(tmp_path / "a.csv", "\n".join(["label,pixel1,pixel2", *lines]).encode())
+    monkeypatch.setattr(_csv, "_parse_texts", None)
+    X, y = read_fashion_csv(path)
+    assert X.tolist() == [[i, 255 - i] for i in range(256)]
+    assert y.tolist() == [i % 10 for i in range(256)]
+
+
+def test_csv_without_labels(tmp_path):
+    path = write(tmp_path / "a.csv", b"pixel1,pixel2\n1,2\n")
+    with pytest.raises(ValueError, match="expected a column 'label', the first or the last one"):
+        read_fashion_csv(path)
+
+
+def test_csv_columns_of_another_name_come_up_to_80_characters(tmp_path):
+    for name, shown in [(78 * "a", repr(78 * "a")), (79 * "a", "'" + 76 * "a" + "...")]:
+        path = write(tmp_path / "a.csv", f"label,{name}\n1,2\n".encode())
+        with pytest.raises(ValueError, match=f"to be 'pixel1', found {re.escape(shown)}"):
+            read_fashion_csv(path)
 
 
 def test_csv_missing_or_wrong_path(tmp_path):
