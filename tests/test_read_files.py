@@ -1,6 +1,8 @@
 """read_idx and read_fashion_csv: what they accept, and that they accept nothing else."""
 
+import bz2
 import gzip
+import lzma
 import re
 import struct
 import tracemalloc
@@ -303,6 +305,15 @@ def test_csv_damaged_inside_a_gzip_stream(tmp_path):
     content[20:30] = b"\xff" * 10
     path = write(tmp_path / "a.csv.gz", content)
     with pytest.raises(ValueError, match="cannot be read: Error -3 while decompressing"):
+        read_fashion_csv(path)
+
+
+@pytest.mark.parametrize("module", [gzip, bz2, lzma])
+def test_csv_that_is_cut_short(tmp_path, module):
+    content = module.compress(b"label,pixel1\n" + 200 * b"1,2\n")
+    ending = {gzip: "gz", bz2: "bz2", lzma: "xz"}[module]
+    path = write(tmp_path / f"a.csv.{ending}", content[:-5])
+    with pytest.raises(ValueError, match="expected a CSV file .* ended before"):
         read_fashion_csv(path)
 
 
