@@ -313,7 +313,7 @@ def test_csv_that_is_cut_short(tmp_path, module):
     content = module.compress(b"label,pixel1\n" + 200 * b"1,2\n")
     ending = {gzip: "gz", bz2: "bz2", lzma: "xz"}[module]
     path = write(tmp_path / f"a.csv.{ending}", content[:-5])
-    with pytest.raises(ValueError, match="expected a CSV file .* ended before"):
+    with pytest.raises(ValueError, match=r"expected a CSV file .* ended before"):
         read_fashion_csv(path)
 
 
