@@ -325,15 +325,15 @@ def test_csv_other_values_far_below_are_named_without_a_warning(tmp_path):
 
 def test_csv_lines_are_as_long_as_the_limit(tmp_path, monkeypatch):
     path = write(tmp_path / "a.csv", b"label,pixel1,pixel2\n1,2,3\n1,2,00000000000000003\n1,2,3\n")
-    monkeypatch.setattr(_csv, "_MOST_IN_A_LINE", 21)
+    monkeypatch.setattr(_csv, "_MAX_LINE_BYTES", 21)
     assert read_fashion_csv(path)[0].tolist() == [[2, 3]] * 3
-    monkeypatch.setattr(_csv, "_MOST_IN_A_LINE", 20)
+    monkeypatch.setattr(_csv, "_MAX_LINE_BYTES", 20)
     with pytest.raises(ValueError, match="a line has more than 20 bytes"):
         read_fashion_csv(path)
     path.write_bytes(b"label,pixel1,pixel2\n1,2,3\n")
-    monkeypatch.setattr(_csv, "_MOST_IN_A_LINE", 19)
+    monkeypatch.setattr(_csv, "_MAX_LINE_BYTES", 19)
     assert read_fashion_csv(path)[0].tolist() == [[2, 3]]
-    monkeypatch.setattr(_csv, "_MOST_IN_A_LINE", 18)
+    monkeypatch.setattr(_csv, "_MAX_LINE_BYTES", 18)
     with pytest.raises(ValueError, match="a line has more than 18 bytes"):
         read_fashion_csv(path)
 

@@ -1,43 +1,46 @@
-"""Downloads that end, whatever a server sends, and however slowly."""
+"""Downloads with a limit of time and size, whatever the server sends."""
+
+from __future__ import annotations
 
 import http.client
 import io
 from shutil import copyfileobj
 from time import monotonic
+from typing import Any, BinaryIO
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from tqdm import tqdm
 
-# A server may take this many seconds for its first bytes, and between bytes, and must send this
-# many bytes a second from then on, headers included.
+# Seconds that a server may take for its first bytes and between bytes, and the number of bytes per
+# second, with headers, that it must send from then on.
 _PATIENCE = 30
 _LEAST_RATE = 1 << 14
 _CHUNK_BYTES = 1 << 16
 
 
-def download(url, file, *, n_bytes, name):
-    """Download a file, without following redirections, as long as its server is quick enough.
+def download(url: str, file: BinaryIO, *, n_bytes: int, name: str) -> None:
+    """Download a file from a server that is fast enough, without following redirections.
 
     Parameters
     ----------
     url : str
-        What to get.
+        Address of the file.
     file : file object
-        Where to write the bytes as they come, without a decompression.
+        Binary file for the bytes, which are not decompressed.
     n_bytes : int
-        How many to accept at most, headers included.
+        Maximum number of bytes, with headers.
     name : str
-        For the progress bar.
+        Name of the file in the progress bar.
 
     Raises
     ------
     ValueError
-        If the server does not send a file, or too slowly or too much of it. Errors in writing are
-        raised as they are.
+        If the server does not send a file, or sends it too slowly or too many bytes. Errors in
+        writing are raised unchanged.
     """
-    # Neither pooch nor requests limits the time of a whole download, nor that of its headers.
+    # Neither pooch nor requests limits the time of a download or that of its headers.
     adapter = _Adapter(_Allowance(n_bytes))
     try:
         with requests.Session() as session:
@@ -63,43 +66,43 @@ def download(url, file, *, n_bytes, name):
 
 
 class _Allowance:
-    """The time and the bytes that one download may take."""
+    """The limits of time and bytes of one download."""
 
-    def __init__(self, n_bytes):
+    def __init__(self, n_bytes: int) -> None:
         self._n_bytes = n_bytes
         self._received = 0
         self._start = monotonic()
 
-    def take(self, n_bytes):
+    def take(self, n_bytes: int) -> None:
         self._received += n_bytes
         if self._received > self._n_bytes:
             raise ValueError("expected a compressed file, found more bytes than it can have")
         seconds = monotonic() - self._start
         if seconds > _PATIENCE + self._received / _LEAST_RATE:
             raise ValueError(
-                f"expected {_LEAST_RATE:,} bytes a second after the first {_PATIENCE} seconds, "
+                f"expected {_LEAST_RATE:,} bytes per second after the first {_PATIENCE} seconds, "
                 f"found {self._received:,} bytes in {seconds:.0f} seconds"
             )
 
 
 class _Adapter(HTTPAdapter):
-    """Connections of requests whose every read counts, from the status line to the last trailer."""
+    """Connections that count all bytes, from the status line to the last trailer."""
 
-    def __init__(self, allowance):
+    def __init__(self, allowance: _Allowance) -> None:
         self._allowance = allowance
         super().__init__()
 
-    def get_connection_with_tls_context(self, *args, **kwargs):
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         return self._counted(super().get_connection_with_tls_context(*args, **kwargs))
 
-    def get_connection(self, *args, **kwargs):  # its name before requests 2.32
+    def get_connection(self, *args: Any, **kwargs: Any) -> Any:  # The name before requests 2.32.
         return self._counted(super().get_connection(*args, **kwargs))
 
-    def _counted(self, pool):
+    def _counted(self, pool: Any) -> Any:
         allowance = self._allowance
 
         class Response(http.client.HTTPResponse):
-            def __init__(self, *args, **kwargs):
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
                 super().__init__(*args, **kwargs)
                 self.fp = io.BufferedReader(_Counted(self.fp.detach(), allowance))
 
@@ -111,18 +114,18 @@ class _Adapter(HTTPAdapter):
 
 
 class _Counted(io.RawIOBase):
-    def __init__(self, raw, allowance):
+    def __init__(self, raw: Any, allowance: _Allowance) -> None:
         self._raw = raw
         self._allowance = allowance
 
-    def readable(self):
+    def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer):
+    def readinto(self, buffer: Any) -> int:
         n_bytes = self._raw.readinto(buffer)
         self._allowance.take(n_bytes)
         return n_bytes
 
-    def close(self):
+    def close(self) -> None:
         self._raw.close()
         super().close()

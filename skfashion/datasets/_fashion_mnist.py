@@ -1,4 +1,6 @@
-"""Fashion-MNIST: found on this machine or downloaded, and in either case checked."""
+"""Fashion-MNIST: found on this machine or downloaded, and checked."""
+
+from __future__ import annotations
 
 import errno
 import hashlib
@@ -10,9 +12,10 @@ from importlib import resources
 from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from skfashion._files import replacing
@@ -25,11 +28,11 @@ from ._labels import TARGET_NAMES
 class _IdxFile(NamedTuple):
     name: str
     shape: tuple
-    sha256: str  # of the decompressed file: the data set's copies are compressed differently
+    sha256: str  # Of the decompressed file, because copies are compressed differently.
 
     @property
-    def downloaded_name(self):
-        """A name of our own: MNIST's files are called as Fashion-MNIST's are published."""
+    def downloaded_name(self) -> str:
+        """Name of a downloaded file. The published names are also those of MNIST's files."""
         return f"skfashion-{self.name}.gz"
 
 
@@ -59,7 +62,7 @@ _FILES = {
         ),
     ),
 }
-# The last mirror speaks no https; the hashes above vouch for the bytes of both.
+# The last mirror has no https. The hashes above protect against changed files.
 _MIRRORS = (
     "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
@@ -71,8 +74,8 @@ _REMEDY = (
     "four published files into a folder and name it by data_home or the environment variable "
     "SKFASHION_DATA."
 )
-_NO_HOME = "no home folder is known that ~ could stand for"
-# A compressed file, with headers, may be a little larger than what it holds, but not by more.
+_NO_HOME = "~ cannot be expanded: the home folder is unknown"
+# Bytes by which a compressed file, with headers, may be larger than its content.
 _DOWNLOAD_SLACK = 1 << 16
 
 
@@ -90,29 +93,29 @@ _DOWNLOAD_SLACK = 1 << 16
 )
 def fetch_fashion_mnist(
     *,
-    subset="train",
-    data_home=None,
-    return_X_y=False,
-    as_frame=False,
-    download_if_missing=True,
-    n_retries=3,
-    delay=1.0,
-):
+    subset: str = "train",
+    data_home: str | PathLike[str] | None = None,
+    return_X_y: bool = False,
+    as_frame: bool = False,
+    download_if_missing: bool = True,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> Bunch | tuple[Any, Any]:
     """Load Fashion-MNIST, 70,000 gray images of clothes in ten classes (classification).
 
-    Each file is looked for, in this order, in `data_home`, in keras' own cache, in the system's
-    data folder ``/usr/share/datasets/fashion-mnist``, and, if it is in none of them, downloaded
-    into `data_home`, where its name begins with ``skfashion-``. Whatever its source, its
-    decompressed bytes are checked by SHA-256 at each load.
+    Each file is looked for in `data_home`, in the cache of keras, and in the system's data folder
+    ``/usr/share/datasets/fashion-mnist``. If it is in none of them, it is downloaded to
+    `data_home`, under a name that begins with ``skfashion-``. The SHA-256 of the decompressed bytes
+    is checked at each load.
 
     Parameters
     ----------
     subset : {'train', 'test', 'all'}, default='train'
-        The 60,000 images to train on, the 10,000 to test on, or both, those to train on first.
+        The 60,000 training images, the 10,000 test images, or both, training images first.
 
     data_home : str or path-like, default=None
-        Folder that holds the files or shall hold them. None stands for the environment variable
-        ``SKFASHION_DATA``, or, if that is unset or empty, for the user's cache
+        Folder that contains the files or to which they are downloaded. None is the folder in the
+        environment variable ``SKFASHION_DATA`` or, if that is unset or empty, the user's cache
         (``~/.cache/skfashion`` on Linux).
 
     return_X_y : bool, default=False
@@ -126,10 +129,10 @@ def fetch_fashion_mnist(
         them.
 
     n_retries : int, default=3
-        How many times all mirrors are tried in turn before a download is given up.
+        Number of times that all mirrors are tried before an error is raised.
 
     delay : float, default=1.0
-        Seconds between these times.
+        Seconds between these tries.
 
     Returns
     -------
@@ -137,56 +140,55 @@ def fetch_fashion_mnist(
         Dictionary-like object, with the following attributes.
 
         data : ndarray of shape (n_samples, 784), dtype uint8
-            One row an image, pixels in 0..255. A DataFrame with the columns `feature_names` if
-            `as_frame` is True.
+            One image per row, pixels in 0..255. If `as_frame` is True, a DataFrame with the columns
+            `feature_names`.
         target : ndarray of shape (n_samples,), dtype int64
-            Labels in 0..9; int64 as in scikit-learn's own data sets, so that sums and
-            differences of labels do not wrap around as the file's bytes would. A Series named
-            ``label``, as in the CSV form, if `as_frame` is True.
+            Labels in 0..9. They are int64, like those of scikit-learn's data sets, because sums and
+            differences of bytes would overflow. If `as_frame` is True, a Series named ``label``, as
+            in the CSV files.
         images : ndarray of shape (n_samples, 28, 28), dtype uint8
-            The same pixels as images: a view of `data`, unless that is a DataFrame.
+            The same pixels as images. A view of `data` unless that is a DataFrame.
         target_names : ndarray of shape (10,), dtype str
-            What the labels mean.
+            Names of the classes, in the order of the labels.
         feature_names : list of 784 str
             ``pixel1`` to ``pixel784``, row by row.
         DESCR : str
             Description of the data set.
         frame : DataFrame of shape (n_samples, 785) or None
-            `data` and `target` in one, if `as_frame` is True.
+            `data` and `target` in one DataFrame, if `as_frame` is True.
 
     (data, target) : tuple if `return_X_y` is True
-        The two of that name above.
+        The two attributes of these names.
 
     Raises
     ------
     OSError
-        If a file is nowhere on this machine in a good copy and may not be or could not be
-        downloaded, or if `data_home` cannot be written to or its disk is full. The message lists
-        each place that was tried and what was wrong there.
+        If a file is not on this machine and cannot or may not be downloaded, or if `data_home`
+        cannot be written to or its disk is full. The message lists each place that was tried and
+        what was wrong there.
 
     Warns
     -----
     UserWarning
-        If a copy was found but is damaged or unreadable. It is passed over, never used, and the
-        next place is tried.
+        If a copy is damaged or cannot be read. It is ignored, and the next place is tried.
 
     See Also
     --------
-    make_fashion_images : Generated images of clothes, for which nothing needs to be downloaded.
-    read_idx : Reads one file of the form in which the data set is published.
-    read_fashion_csv : Reads the data set's CSV form.
+    make_fashion_images : Generates images of clothes without a download.
+    read_idx : Reads one of the published files.
+    read_fashion_csv : Reads the data set as a CSV file.
 
     Notes
     -----
-    A download is written to a temporary file in `data_home`, checked, and only then given its
-    name, in one step: processes may fetch at the same time, an interrupted download leaves
-    nothing behind, and what a killed one has left goes with the next. Only an earlier download,
-    under a name that begins with ``skfashion-``, is ever replaced, where it is damaged: MNIST's
-    files, which are called as Fashion-MNIST's are published, are safe in `data_home`. Files are
-    accepted under their published names too, with or without ``.gz``, compressed or not.
+    A download is written to a temporary file in `data_home`, checked, and then renamed in one step.
+    Several processes may therefore download at the same time. An interrupted download leaves no
+    files behind; those of a killed process are removed by the next download. Only a damaged file
+    whose name begins with ``skfashion-`` is ever replaced. Files of MNIST, which have the same
+    names as the published ones of Fashion-MNIST, are never changed. Files are also found under
+    their published names, with or without ``.gz``, compressed or not.
 
-    A server that sends nothing for 30 seconds, or less than 16 KiB a second on average, is given up
-    for the next one, so that none keeps a file waiting for more than 50 minutes.
+    A server that sends nothing for 30 seconds, or less than 16 KiB per second on average, is
+    abandoned for the next one. A download takes at most 50 minutes per server.
 
     References
     ----------
@@ -199,7 +201,7 @@ def fetch_fashion_mnist(
     >>> from skfashion.datasets import fetch_fashion_mnist
     >>> try:
     ...     X, y = fetch_fashion_mnist(subset="test", return_X_y=True, download_if_missing=False)
-    ... except OSError:  # no copy on this machine: blank images stand in for this example
+    ... except OSError:  # no copy on this machine: use blank images
     ...     X, y = np.zeros((10_000, 784), np.uint8), np.arange(10_000) % 10
     >>> X.shape, X.dtype
     ((10000, 784), dtype('uint8'))
@@ -210,7 +212,7 @@ def fetch_fashion_mnist(
     arrays = []
     for split in ("train", "test") if subset == "all" else (subset,):
         for file in _FILES[split]:
-            problems = {}
+            problems: dict[Any, str] = {}
             array = _find(file, data_home, problems)
             if array is None and download_if_missing:
                 array = _download(file, data_home, n_retries, delay, problems)
@@ -246,29 +248,29 @@ def fetch_fashion_mnist(
     )
 
 
-def _resolve_data_home(data_home):
+def _resolve_data_home(data_home: str | PathLike[str] | None) -> Path:
     data_home = data_home or os.environ.get("SKFASHION_DATA")
     if not data_home:
         import pooch
 
         try:
             data_home = pooch.os_cache("skfashion")
-        except RuntimeError:  # newer versions of platformdirs do not leave "~" as it is
+        except RuntimeError:  # Newer versions of platformdirs raise it without a home folder.
             data_home = "~/.cache/skfashion"
     return _expand_home(data_home)
 
 
-def _expand_home(folder):
-    """Return the folder in full; it still begins with "~" where no home is known."""
+def _expand_home(folder: str | PathLike[str]) -> Path:
+    """Return the folder with "~" expanded, which is not possible without a home folder."""
     return Path(os.path.expanduser(folder))
 
 
-def _find(file, data_home, problems):
-    """Return the first good copy on this machine, or None, noting what was wrong elsewhere."""
+def _find(file: _IdxFile, data_home: Path, problems: dict[Any, str]) -> NDArray[np.uint8] | None:
+    """Return the first good copy on this machine, or None; collect problems by place."""
     keras_home = _expand_home(os.environ.get("KERAS_HOME") or "~/.keras")
     places = (data_home, keras_home / "datasets" / "fashion-mnist", Path(_SYSTEM_FOLDER))
     paths = [data_home / file.downloaded_name]
-    for place in dict.fromkeys(places):  # data_home may well be one of the others
+    for place in dict.fromkeys(places):  # data_home may be one of the others.
         paths += [place / f"{file.name}.gz", place / file.name]
     for path in paths:
         if str(path).startswith("~"):
@@ -281,28 +283,30 @@ def _find(file, data_home, problems):
         except (OSError, ValueError) as error:
             problems[path] = _message_without_path(path, error)
             warnings.warn(
-                f"A copy of Fashion-MNIST is passed over, and left there: {path}: {problems[path]}",
-                # Past _find, fetch_fashion_mnist and validate_params' wrapper.
+                f"A copy of Fashion-MNIST is ignored: {path}: {problems[path]}",
+                # The frames of _find, fetch_fashion_mnist and the wrapper of validate_params.
                 stacklevel=4,
             )
     return None
 
 
-def _load(path, file):
-    """Read `path` and check that it holds exactly what `file` says."""
+def _load(path: Path, file: _IdxFile) -> NDArray[np.uint8]:
+    """Read `path`, and check its shape and its hash."""
     hasher = hashlib.sha256()
     array = load_idx(path, shape=file.shape, hasher=hasher)
     if hasher.hexdigest() != file.sha256:
         raise ValueError(
-            f"{path}: expected {file.sha256} as SHA-256 of the decompressed file, found "
-            f"{hasher.hexdigest()}: the file is damaged or another data set's: those of MNIST have "
-            "the same name."
+            f"{path}: expected the SHA-256 {file.sha256} of the decompressed file, found "
+            f"{hasher.hexdigest()}: the file is damaged, or belongs to another data set, such as "
+            "MNIST, whose files have the same names."
         )
     return array
 
 
-def _download(file, data_home, n_retries, delay, problems):
-    """Return the file from the first mirror that gives a good one, or None."""
+def _download(
+    file: _IdxFile, data_home: Path, n_retries: int, delay: float, problems: dict[Any, str]
+) -> NDArray[np.uint8] | None:
+    """Return the file from the first mirror with a good copy, or None."""
     for attempt in range(n_retries):
         if attempt:
             time.sleep(delay)
@@ -313,18 +317,18 @@ def _download(file, data_home, n_retries, delay, problems):
             except ValueError as error:
                 problems[url] = str(error)
             except OSError as error:
-                # Not the mirror's fault: another attempt would fail in the same way.
+                # Another attempt would fail in the same way.
                 raise OSError(
                     error.errno,
                     f"Fashion-MNIST could not be stored in {data_home}: {error.strerror or error}. "
-                    "Make room or choose a folder that can be written to, by data_home or the "
+                    "Make room, or set another folder by data_home or the "
                     "environment variable SKFASHION_DATA.",
                 ) from error
     return None
 
 
-def _download_from(url, file, data_home):
-    """Download, check, then name the file; leave nothing behind if anything goes wrong."""
+def _download_from(url: str, file: _IdxFile, data_home: Path) -> NDArray[np.uint8]:
+    """Download the file, check it and rename it; leave nothing behind after an error."""
     from ._download import download
 
     if str(data_home).startswith("~"):
@@ -332,7 +336,7 @@ def _download_from(url, file, data_home):
     data_home.mkdir(parents=True, exist_ok=True)
     target = data_home / file.downloaded_name
     if target.is_symlink():
-        target.unlink()  # but not what it leads to, which may be anything
+        target.unlink()  # The link, not the file that it leads to.
     with replacing(target) as part:
         try:
             with part.open("xb") as out:
@@ -340,19 +344,19 @@ def _download_from(url, file, data_home):
                 download(url, out, n_bytes=n_bytes, name=target.name)
             return _load(part, file)
         except ValueError as error:
-            # The temporary file, gone when this is read, is not what the user should look at.
+            # The temporary file will be gone when the user reads the message.
             raise ValueError(_message_without_path(part, error)) from error
 
 
-def _message_without_path(path, error):
-    """Return the text of `error` without the path with which it may begin."""
+def _message_without_path(path: Path, error: Exception) -> str:
+    """Return the message of `error` without the path at its beginning."""
     return str(error).removeprefix(f"{path}: ")
 
 
-def _not_found_error(file, problems, downloaded):
+def _not_found_error(file: _IdxFile, problems: dict[Any, str], downloaded: bool) -> OSError:
     reason = "" if downloaded else " and `download_if_missing` is False"
     tried = "\n".join(f"  {where}: {what}" for where, what in problems.items())
     return OSError(
-        f"Fashion-MNIST's file {file.name} was not found in a good copy{reason}. Tried:\n"
+        f"No good copy of Fashion-MNIST's file {file.name} was found{reason}. Tried:\n"
         f"{tried}\n{_REMEDY}"
     )

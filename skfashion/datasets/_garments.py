@@ -1,8 +1,14 @@
-"""One painter for each class of garment: each draws its garment for all images at once."""
+"""One function per class of garment. Each draws its garment in all images at once."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._draw import (
+    Pen,
     box,
     buttons,
     contour,
@@ -17,7 +23,7 @@ from ._draw import (
 )
 
 
-def _tshirt(pen):
+def _tshirt(pen: Pen) -> None:
     top, bottom = pen.uniform(-0.85, -0.72), pen.uniform(0.6, 0.88)
     shoulder, waist = pen.uniform(0.42, 0.52), pen.uniform(0.38, 0.5)
     reach, drop = pen.uniform(0.3, 0.48), pen.uniform(0.15, 0.42)
@@ -36,7 +42,7 @@ def _tshirt(pen):
     pen.draw(logo, pen.chance(0.4))
 
 
-def _trouser(pen):
+def _trouser(pen: Pen) -> None:
     x, y = np.abs(pen.x), pen.y
     top, bottom = pen.uniform(-0.95, -0.82), pen.uniform(0.8, 0.96)
     waist, hip = pen.uniform(0.22, 0.32), pen.uniform(0.3, 0.42)
@@ -57,8 +63,8 @@ def _trouser(pen):
     pen.draw(box(x, y, 0.0, (top + crotch) * 0.5, 0.02, (crotch - top) * 0.4), 0.4)
 
 
-def _long_sleeved(pen, length, neck_pointed):
-    """Draw what pullover and coat share; return trunk, neck, top and bottom."""
+def _long_sleeved(pen: Pen, length: Any, neck_pointed: Any) -> tuple[NDArray, NDArray, Any, Any]:
+    """Draw the common parts of pullover and coat; return trunk, neck, top and bottom."""
     top = pen.uniform(-0.88, -0.75)
     bottom = pen.uniform(*length)
     shoulder, waist = pen.uniform(0.4, 0.5), pen.uniform(0.33, 0.44)
@@ -73,7 +79,7 @@ def _long_sleeved(pen, length, neck_pointed):
     return trunk, neck, top, bottom
 
 
-def _pullover(pen):
+def _pullover(pen: Pen) -> None:
     trunk, neck, top, bottom = _long_sleeved(pen, (0.6, 0.85), pen.chance(0.25))
     # Ribbing at hem and neck, some roll necks, some a band across the chest.
     rib = np.maximum(trunk, bottom - pen.uniform(0.08, 0.16) - pen.y)
@@ -85,7 +91,7 @@ def _pullover(pen):
     pen.draw(np.maximum(band, np.abs(pen.x) - 0.6), pen.chance(0.25) * 0.7)
 
 
-def _dress(pen):
+def _dress(pen: Pen) -> None:
     x, y = np.abs(pen.x), pen.y
     top, bottom = pen.uniform(-0.9, -0.75), pen.uniform(0.65, 0.95)
     bust, waist = pen.uniform(0.22, 0.32), pen.uniform(0.16, 0.26)
@@ -114,7 +120,7 @@ def _dress(pen):
     pen.draw(belt, pen.chance(0.4) * 0.8)
 
 
-def _coat(pen):
+def _coat(pen: Pen) -> None:
     trunk, _, top, bottom = _long_sleeved(pen, (0.78, 0.97), pen.chance(0.8))
     x, y = np.abs(pen.x), pen.y
     # The front opens from the neck to the hem, often wider below.
@@ -134,7 +140,7 @@ def _coat(pen):
     pen.draw(studs, pen.chance(0.5))
 
 
-def _shirt(pen):
+def _shirt(pen: Pen) -> None:
     top, bottom = pen.uniform(-0.86, -0.74), pen.uniform(0.65, 0.92)
     shoulder, waist = pen.uniform(0.4, 0.5), pen.uniform(0.33, 0.44)
     short = pen.chance(0.35) > 0
@@ -143,7 +149,7 @@ def _shirt(pen):
     cuff = np.where(short, pen.uniform(0.13, 0.19), pen.uniform(0.09, 0.13))
     neck = neckline(pen, top, pen.uniform(0.13, 0.2), pen.uniform(0.1, 0.3), pen.chance(0.8))
     trunk = torso(pen, shoulder, waist, waist + pen.uniform(-0.02, 0.07), top, bottom)
-    # The tails are round: the hem rises towards the sides.
+    # The hem rises towards the sides.
     tails = ellipse(pen.x, pen.y, 0.0, bottom - 1.0, waist * 2.2, 1.0)
     trunk = cut(np.maximum(trunk, tails), neck)
     pen.fill(cut(sleeves(pen, shoulder, top, reach, drop, cuff), neck), pen.uniform(0.8, 0.95))
@@ -158,7 +164,7 @@ def _shirt(pen):
     pen.draw(pocket, pen.chance(0.4) * 0.6)
 
 
-def _sandal(pen):
+def _sandal(pen: Pen) -> None:
     x, y = pen.x, pen.y
     ground, rise = pen.uniform(0.3, 0.5), pen.uniform(0.0, 0.75)
     rise = rise * pen.chance(0.75)
@@ -166,12 +172,12 @@ def _sandal(pen):
     bed = ground - 0.1 - contour(x, (-0.35, 0 * rise), (0.6, rise), smooth=True)
     ends = np.abs(x) - 0.88
     pen.fill(np.maximum(np.abs(y - bed) - sole, ends))
-    # A wedge under the foot, or a heel of its own; neither reaches below the ground.
+    # A wedge under the foot, or a separate heel, both above the ground.
     wedge = np.maximum(np.maximum(bed - y, y - ground), np.maximum(-0.1 - x, ends))
     heel = limb(x, y, (0.72, ground - rise), (0.78, ground), 0.13, pen.uniform(0.04, 0.1))
     heel = np.maximum(heel, np.maximum(bed - y, y - ground))
     pen.fill(np.where(pen.chance(0.3) > 0, wedge, heel), 0.8)
-    # Straps are loops over the foot: the part of a rim above the bed.
+    # Straps are the part of a rim above the sole.
     thick = pen.uniform(0.04, 0.075)
     toe = ring(ellipse(x, y, pen.uniform(-0.6, -0.45), ground - 0.1, 0.24, 0.3), thick)
     pen.fill(np.maximum(toe, y - bed))
@@ -184,7 +190,7 @@ def _sandal(pen):
     pen.fill(back, 0.95, pen.chance(0.4))
 
 
-def _sneaker(pen):
+def _sneaker(pen: Pen) -> None:
     x, y = pen.x, pen.y
     ground = pen.uniform(0.3, 0.5)
     toe, shaft = pen.uniform(0.22, 0.34), pen.uniform(0.55, 0.85)
@@ -221,7 +227,7 @@ def _sneaker(pen):
     pen.draw(np.maximum(flash, shoe), pen.chance(0.6) * 0.8)
 
 
-def _bag(pen):
+def _bag(pen: Pen) -> None:
     x, y = np.abs(pen.x), pen.y
     top, bottom = pen.uniform(-0.4, 0.05), pen.uniform(0.6, 0.85)
     wide, flare = pen.uniform(0.55, 0.9), pen.uniform(-0.15, 0.15)
@@ -243,7 +249,7 @@ def _bag(pen):
     pen.draw(seam, pen.chance(0.3) * 0.7)
 
 
-def _ankle_boot(pen):
+def _ankle_boot(pen: Pen) -> None:
     x, y = pen.x, pen.y
     ground = pen.uniform(0.6, 0.8)
     toe, shaft = pen.uniform(0.24, 0.36), pen.uniform(0.85, 1.35)

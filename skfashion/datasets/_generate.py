@@ -1,8 +1,11 @@
-"""Generated images of clothes: the data set that is always at hand."""
+"""Generated images of clothes."""
+
+from __future__ import annotations
 
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import Bunch, check_random_state
 
 from skfashion._sklearn import Interval, validate_params
@@ -11,14 +14,14 @@ from ._draw import Pen
 from ._garments import PAINTERS
 from ._labels import TARGET_NAMES
 
-# Random numbers that decide one image; enough for the garment with the most details.
+# Random numbers per image: enough for the garment with the most details.
 _N_UNIFORMS = 40
-# Pixels drawn at a time: bounds the memory. A chunk has no influence on what is drawn.
+# Pixels drawn at a time, which limits memory. It does not change the images.
 _CHUNK_PIXELS = 2**20
 
 
-def _draw_classes(target, uniforms, image_size):
-    """Draw one garment for each label, in gray levels before noise."""
+def _draw_classes(target: NDArray, uniforms: NDArray, image_size: int) -> NDArray:
+    """Draw one garment per label, in gray levels without noise."""
     pictures = np.empty((len(target), image_size, image_size), dtype=np.float32)
     for label, paint in enumerate(PAINTERS):
         rows = np.flatnonzero(target == label)
@@ -33,9 +36,9 @@ Generated images of clothes
 ---------------------------
 Gray images of ten kinds of garment, light on a dark ground, drawn by skfashion in the manner of
 Fashion-MNIST: T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag and Ankle
-boot. Balanced classes; shape, position, slant, brightness, cloth and details vary from image to
-image. Made for tests, examples and teaching: figures measured on them say nothing about real
-photographs.
+boot. The classes are balanced. Shape, position, slant, brightness, cloth and details vary from
+image to image. The images are made for tests, examples and teaching. Results on them do not apply
+to real photographs.
 """
 
 
@@ -50,14 +53,19 @@ photographs.
     prefer_skip_nested_validation=True,
 )
 def make_fashion_images(
-    n_samples=1000, *, image_size=28, noise=10.0, random_state=None, return_X_y=False
-):
+    n_samples: int = 1000,
+    *,
+    image_size: int = 28,
+    noise: float = 10.0,
+    random_state: int | np.random.RandomState | None = None,
+    return_X_y: bool = False,
+) -> Bunch | tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Generate gray images of ten kinds of clothes (classification).
 
-    A stand-in for Fashion-MNIST which needs no file and no network: the same ten labels in the
-    same order, light garments on a dark ground, and the same pairs that are easily confused.
-    Shape, position, slant, brightness, cloth (stripes, checks, knit) and details (collars,
-    buttons, prints, straps, heels) vary from image to image.
+    The images replace Fashion-MNIST where there is no file and no network. They have the same ten
+    labels in the same order, light garments on a dark ground, and the same pairs of classes that
+    are easily confused. Shape, position, slant, brightness, cloth (stripes, checks, knit) and
+    details (collars, buttons, prints, straps, heels) vary from image to image.
 
     Parameters
     ----------
@@ -66,17 +74,16 @@ def make_fashion_images(
 
     image_size : int, default=28
         Height and width of an image in pixels, at least 8. The garments are drawn at this size,
-        not resized; below about 16, straps and buttons are thinner than a pixel and fade, and a
-        few dark sandals are lost in the default noise.
+        not resized. Below about 16, straps and buttons are thinner than a pixel, and a few dark
+        sandals cannot be seen in the default noise.
 
     noise : float, default=10.0
-        Standard deviation of the Gaussian noise that is added to every pixel, in gray levels
-        (pixels are 0..255, and are clipped to that after the noise), at least 0. With 0 the
-        images are clean and their background is exactly 0.
+        Standard deviation of the Gaussian noise that is added to each pixel, in gray levels, at
+        least 0. Pixels are then clipped to 0..255. With 0, the background is exactly 0.
 
     random_state : int, RandomState instance or None, default=None
-        Seed or generator of the garments, their order and the noise. Pass an int for the same
-        images at each call.
+        Seed or generator of the garments, their order and the noise. Pass an int for reproducible
+        images.
 
     return_X_y : bool, default=False
         If True, return ``(data, target)`` instead of a Bunch.
@@ -87,27 +94,27 @@ def make_fashion_images(
         Dictionary-like object, with the following attributes.
 
         data : ndarray of shape (n_samples, image_size**2), dtype uint8
-            One row an image, pixels in 0..255.
+            One image per row, pixels in 0..255.
         target : ndarray of shape (n_samples,), dtype int64
             Labels in 0..9.
         images : ndarray of shape (n_samples, image_size, image_size), dtype uint8
-            The same pixels as images: a view of `data`.
+            The same pixels as images, a view of `data`.
         target_names : ndarray of shape (10,), dtype str
-            What the labels mean.
+            Names of the classes, in the order of the labels.
         feature_names : list of image_size**2 str
             ``pixel1`` onwards, row by row.
         DESCR : str
             Description of the data set.
         frame : None
-            Always None; there for likeness with :func:`fetch_fashion_mnist`.
+            Always None. :func:`fetch_fashion_mnist` has the same attribute.
 
     (data, target) : tuple if `return_X_y` is True
-        The two of that name above.
+        The two attributes of these names.
 
     Raises
     ------
     InvalidParameterError
-        If a parameter has the wrong type or is out of its range; a ValueError and a TypeError.
+        If a parameter has the wrong type or is out of range. It is a ValueError and a TypeError.
 
     See Also
     --------
@@ -115,13 +122,13 @@ def make_fashion_images(
 
     Notes
     -----
-    With the same integer `random_state`, a smaller data set is the beginning of a larger one
-    (of the same `image_size`), and the garments are the same whatever `noise` is. To that end
-    every ten images in a row, from the first on, hold each class once, in random order. Take
-    training and test images from two seeds, or split one data set.
+    With the same integer `random_state` and `image_size`, a smaller data set is the beginning of a
+    larger one, and `noise` does not change the garments. Each ten successive images, from the
+    first one on, contain each class once, in random order. Take training and test images from two
+    seeds, or split one data set.
 
-    How hard the images are, as test accuracy on 1,000 images of another seed, with the default
-    settings; lowest and highest of three pairs of seeds (two in the last column):
+    The test accuracy on 1,000 images of another seed, with the default settings, is as follows. The
+    numbers are the lowest and the highest of three pairs of seeds (two in the last column).
 
     ============================================  ==============  ==============
     model                                         2,000 to train  1,000 to train
@@ -134,8 +141,8 @@ def make_fashion_images(
 
     The linear model has the best C of 0.001, 0.01 and 0.1 on the test images. The small CNN has
     3x3 convolutions with 16 and 32 filters, each followed by 2x2 max-pooling, and a dense layer of
-    64; Adam at 0.001, batches of 32. As in the real data, it is shirts that are mistaken most
-    often, for T-shirts, pullovers and coats.
+    64. It is trained by Adam with a learning rate of 0.001 and batches of 32. As in the real data,
+    shirts are misclassified most often, as T-shirts, pullovers and coats.
 
     Examples
     --------
@@ -149,16 +156,16 @@ def make_fashion_images(
     >>> X.shape, y.shape
     ((20, 196), (20,))
     """
-    # NumPy scalars would turn single into double precision, and so change the last bits.
+    # NumPy scalars would change single to double precision, and so the last bits.
     image_size, noise = int(image_size), float(noise)
     rng = check_random_state(random_state)
-    # One stream for each purpose, so that a smaller data set is the beginning of a larger one
-    # and the noise can be changed under the same garments.
+    # One generator per purpose, so that neither the number of images nor the noise changes the
+    # garments.
     label_rng, garment_rng, noise_rng = (
         np.random.RandomState(seed) for seed in rng.randint(2**31 - 1, size=3, dtype=np.int32)
     )
     n_classes = len(TARGET_NAMES)
-    # Every ten images are the ten classes in some order.
+    # Each ten images are the ten classes in some order.
     order = label_rng.random_sample((-(-n_samples // n_classes), n_classes))
     target = np.argsort(order, axis=1, kind="stable").ravel()[:n_samples].astype(np.int64)
 

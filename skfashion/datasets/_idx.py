@@ -1,4 +1,6 @@
-"""Reader of IDX files, the binary form in which MNIST and Fashion-MNIST are published."""
+"""Reader of IDX files, the binary format of MNIST and Fashion-MNIST."""
+
+from __future__ import annotations
 
 import gzip
 import io
@@ -8,8 +10,11 @@ import struct
 import sys
 import zlib
 from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skfashion._files import BombError, Unpacked, local_path, open_regular
 from skfashion._sklearn import validate_params
@@ -23,19 +28,19 @@ _OTHER_TYPES = {
     0x0D: "float",
     0x0E: "double",
 }
-# numpy 1.x holds no more dimensions than this (numpy 2 holds 64); one limit for both.
+# The limit of numpy 1. That of numpy 2 is 64.
 _MAX_DIMENSIONS = 32
 _CHUNK_BYTES = 1 << 20
 
 
 @validate_params({"path": [str, PathLike]}, prefer_skip_nested_validation=True)
-def read_idx(path):
+def read_idx(path: str | PathLike[str]) -> NDArray[np.uint8]:
     """Read an IDX file of unsigned bytes, plain or gzip-compressed.
 
-    Whether the file is compressed is decided by its first two bytes, never by its name. No
-    more memory is taken than the header promises and the file's bytes back, and a compressed file
-    may hold 64 MiB, or 100 times its own size if that is more, so that a damaged or hostile file
-    cannot exhaust the machine.
+    The first two bytes of the file tell whether it is compressed, not its name. A damaged or
+    hostile file cannot exhaust memory: reading takes no more memory than the header promises and
+    the file contains, and a compressed file may contain 64 MiB, or 100 times its own size if that
+    is more.
 
     Parameters
     ----------
@@ -45,21 +50,21 @@ def read_idx(path):
     Returns
     -------
     array : ndarray of dtype uint8
-        Values in 0..255, in the shape that the header states: ``(n, 28, 28)`` for
-        Fashion-MNIST's images, ``(n,)`` for its labels. Writable, C-contiguous.
+        Values in 0..255, in the shape given by the header: ``(n, 28, 28)`` for the images of
+        Fashion-MNIST, ``(n,)`` for its labels. Writable, C-contiguous.
 
     Raises
     ------
     ValueError
-        If the file is not IDX of unsigned bytes with 1 to 32 dimensions, is shorter or longer
-        than its header promises, or is a damaged gzip stream or one that holds too much.
+        If the file does not contain unsigned bytes with 1 to 32 dimensions, is shorter or longer
+        than its header promises, or is a gzip stream that is damaged or contains too much.
     OSError
-        If there is no such file (FileNotFoundError), or it is none, such as a folder or a FIFO.
+        If the file does not exist (FileNotFoundError) or is not a regular file.
 
     See Also
     --------
-    fetch_fashion_mnist : The data set itself, found or downloaded, and checked.
-    read_fashion_csv : The same images in the form of a CSV file.
+    fetch_fashion_mnist : Finds or downloads the data set.
+    read_fashion_csv : Reads the data set as a CSV file.
 
     References
     ----------
@@ -82,28 +87,29 @@ def read_idx(path):
     return load_idx(path)
 
 
-def load_idx(path, *, shape=None, hasher=None):
-    """Read an IDX file as `read_idx` does, for callers who know what should be in it.
+def load_idx(
+    path: str | PathLike[str], *, shape: tuple[int, ...] | None = None, hasher: Any = None
+) -> NDArray[np.uint8]:
+    """Read an IDX file whose shape or hash is known.
 
     Parameters
     ----------
     path : str or path-like
         File to read.
     shape : tuple of int, default=None
-        The one shape to accept. Any other is refused before the data are read.
+        Expected shape. A file of another shape is refused before its data are read.
     hasher : hashlib object, default=None
-        Is fed the decompressed bytes of the whole file, header included, so that checking and
-        parsing need one decompression, not two.
+        Updated with all decompressed bytes of the file, so that it is decompressed only once.
 
     Returns
     -------
     array : ndarray of dtype uint8
-        The file's content.
+        Content of the file.
 
     Raises
     ------
     ValueError
-        As `read_idx`, or if the header's shape is not `shape`.
+        As in `read_idx`, or if the shape in the header is not `shape`.
     """
     path = local_path(path)
     with open_regular(path) as file:
@@ -117,12 +123,14 @@ def load_idx(path, *, shape=None, hasher=None):
             raise ValueError(f"{path}: {error}.") from error
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise ValueError(
-                f"{path}: expected a whole gzip stream, found a damaged or truncated one "
+                f"{path}: expected a complete gzip stream, found a damaged or truncated one "
                 f"({error}). Download or copy the file again."
             ) from error
 
 
-def _parse(stream, path, shape, hasher):
+def _parse(
+    stream: BinaryIO | io.BufferedReader, path: Path, shape: tuple[int, ...] | None, hasher: Any
+) -> NDArray[np.uint8]:
     """Parse decompressed IDX bytes up to the end of `stream`."""
     magic = _read_at_most(stream, 4)
     n_dimensions = _check_magic(magic, path)
@@ -138,7 +146,7 @@ def _parse(stream, path, shape, hasher):
             f"{path}: expected an array of shape {tuple(shape)}, found a header that promises "
             f"{found_shape}: this is another file. Replace it by the right one."
         )
-    # numpy multiplies the sizes that are not 0, even where another one is 0.
+    # numpy multiplies the sizes that are not 0, even if another one is 0.
     if math.prod(size for size in found_shape if size) > sys.maxsize:
         raise ValueError(
             f"{path}: expected at most {sys.maxsize} bytes of data, found a header that promises "
@@ -146,8 +154,8 @@ def _parse(stream, path, shape, hasher):
         )
 
     promised = math.prod(found_shape)
-    # One byte more than promised: it shows trailing bytes without reading them all, and at the
-    # end of a gzip stream it makes the checksum be verified.
+    # One byte more than promised shows that there are trailing bytes. At the end of a gzip stream,
+    # it triggers the check of the checksum.
     content = _read_at_most(stream, promised + 1)
     if len(content) != promised:
         more = len(content) > promised
@@ -162,13 +170,13 @@ def _parse(stream, path, shape, hasher):
     return np.frombuffer(content, dtype=np.uint8).reshape(found_shape)
 
 
-def _check_magic(magic, path):
-    """Return the number of dimensions that a magic number states."""
+def _check_magic(magic: bytearray, path: Path) -> int:
+    """Return the number of dimensions in a magic number."""
     if len(magic) < 4 or magic[:2] != b"\0\0":
         raise ValueError(
             f"{path}: expected an IDX file, which begins with the bytes 00 00 08 and the number "
             f"of dimensions, found {magic.hex(' ') or 'an empty file'}. Check that this is the "
-            "right file and that it was downloaded whole."
+            "right file and that its download was complete."
         )
     kind, n_dimensions = magic[2], magic[3]
     if kind != _UNSIGNED_BYTE:
@@ -184,8 +192,8 @@ def _check_magic(magic, path):
     return n_dimensions
 
 
-def _read_at_most(stream, n_bytes):
-    """Read up to `n_bytes`, taking memory only as bytes arrive, whatever was promised."""
+def _read_at_most(stream: BinaryIO | io.BufferedReader, n_bytes: int) -> bytearray:
+    """Read up to `n_bytes`. Memory grows only as bytes arrive."""
     content = bytearray()
     while len(content) < n_bytes:
         chunk = stream.read(min(_CHUNK_BYTES, n_bytes - len(content)))
