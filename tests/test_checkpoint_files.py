@@ -153,6 +153,39 @@ def test_damaged_structure_is_refused_and_changes_nothing(written, damage):
         assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize(
+    ("damage", "explanation"),
+    [
+        (in_header(history=None), "expected history to be a dict of lists, got None"),
+        (in_header(history={"loss": 3}), "expected history to be a dict of lists, got {'loss': 3}"),
+        (in_header(stopping=3), "expected stopping to have"),
+        (put(header=np.array(b"{}")), "expected one string as header, got ('bytes16', ())"),
+        (put(header=np.array(["{}"])), "expected one string as header, got ('str64', (1,))"),
+    ],
+)
+def test_damages_are_explained(written, damage, explanation):
+    path, model, _ = written
+    rewritten(path, damage)
+    with pytest.raises(ValueError, match=re.escape(f"from the beginning. ({explanation}")):
+        checkpoint(path, model, best=SimpleNamespace()).load(model, epochs=3)
+
+
+class Command:
+    def __reduce__(self):
+        return os.mkdir, ("run",)
+
+
+def test_no_code_runs(written, monkeypatch, tmp_path):
+    path, model, _ = written
+    monkeypatch.chdir(tmp_path)
+    header = np.array(None, dtype=object)
+    header[()] = Command()
+    rewritten(path, put(header=header))
+    with pytest.raises(ValueError, match="cannot be read: it is damaged"):
+        checkpoint(path, model, best=SimpleNamespace()).load(model, epochs=3)
+    assert not (tmp_path / "run").exists()
+
+
 def test_sizes_of_members_are_limited_before_they_are_read(written, monkeypatch):
     path, model, _ = written
     with zipfile.ZipFile(path) as archive:
@@ -181,7 +214,8 @@ def test_long_explanations_are_cut(written):
 @pytest.mark.parametrize("make", [os.mkdir, getattr(os, "mkfifo", os.mkdir)])
 def test_what_is_no_file_is_damaged(tmp_path, make):
     make(tmp_path / "file.npz")
-    with pytest.raises(ValueError, match=r"file\.npz cannot be read"):
+    words = r"file\.npz cannot be read.*\((Is a directory|it is no regular file|.*FIFO)"
+    with pytest.raises(ValueError, match=words):
         checkpoint(tmp_path / "file.npz", network()).load(network(), epochs=3)
 
 

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+from skfashion.neural_network.training import _fingerprint
 from skfashion.neural_network.training._fingerprint import fingerprint
 
 
@@ -243,6 +244,96 @@ def test_callbacks_that_hold_something_live_count_by_what_they_are():
     assert fingerprint(callbacks=[first]) == fingerprint(callbacks=[second])
     assert fingerprint(callbacks=[first]) != fingerprint(callbacks=[Recorder(2, first.live)])
     assert fingerprint(callbacks=[first]) != fingerprint(callbacks=[Recorder(1, live=1)])
+
+
+def test_functions_among_callbacks_count_what_they_share_by_its_type():
+    def factory(shared, setting=1):
+        return lambda: (shared, setting)
+
+    class WithLock:
+        def __init__(self, number):
+            self.lock, self.number = threading.Lock(), number
+
+    known = fingerprint(callbacks=[factory(WithLock(1))])
+    assert fingerprint(callbacks=[factory(WithLock(2))]) == known
+    assert fingerprint(callbacks=[factory(Holder(a=1))]) != known
+    assert fingerprint(callbacks=[factory(WithLock(1), 2)]) != known
+    # What can be copied is not shared.
+    assert fingerprint(callbacks=[factory(Holder(a=1))]) != fingerprint(
+        callbacks=[factory(Holder(a=2))]
+    )
+    # A callback itself is copied for each fit, and what it holds counts.
+    assert fingerprint(callbacks=[Recorder(1, Holder(a=1, lock=Recorder))]) != fingerprint(
+        callbacks=[Recorder(1, Holder(a=2, lock=Recorder))]
+    )
+    assert fingerprint(callbacks=[Recorder(1, threading.Lock())]) != fingerprint(
+        callbacks=[Recorder(1, threading.Event())]
+    )
+
+
+@pytest.mark.parametrize("folder", ["site-packages", "dist-packages"])
+def test_functions_of_libraries_count_by_name_and_by_what_they_enclose(monkeypatch, folder):
+    library = type(json)("library")
+    library.__file__ = f"/usr/lib/python3/{folder}/library.py"
+    monkeypatch.setitem(sys.modules, "library", library)
+
+    def defined(text):
+        names = {"__name__": "library"}
+        exec(text, names)
+        return names
+
+    assert fingerprint(defined("def f():\n    return 1")["f"]) == fingerprint(
+        defined("def f():\n    return 2")["f"]
+    )
+    make = defined("def make(a):\n    def f():\n        return a\n    return f")["make"]
+    assert fingerprint(make(1)) != fingerprint(make(2))
+    assert fingerprint(make(1)) == fingerprint(make(1))
+    # What a function at the top encloses, such as its class, is of the library.
+    klass = "class C:\n    def f(self):\n        return __class__, {}\nf = C.f"
+    assert fingerprint(defined(klass.format(1))["f"]) == fingerprint(defined(klass.format(2))["f"])
+
+
+@pytest.mark.parametrize("name", ["builtins", "_frozen_importlib", "json", "numpy", "skfashion"])
+def test_modules_of_libraries(name):
+    assert _fingerprint._is_library(name)
+    assert not _fingerprint._is_library("module_of_a_user")
+
+
+def test_annotations_and_docstrings_of_classes_do_not_count():
+    plain = named("class f:\n    a = 1\n")
+    assert fingerprint(plain) == fingerprint(named("class f:\n    'Text.'\n    a: int = 1\n"))
+
+
+def test_objects_that_are_made_to_be_described_are_told_apart():
+    class Fresh:
+        def __init__(self, *parts):
+            self.parts = parts
+
+        def __reduce__(self):
+            return Fresh, tuple(Holder(a=part) for part in self.parts)
+
+    several = [fingerprint([Fresh(1), Fresh(i)]) for i in range(5)]
+    assert len({*several}) == 5
+
+
+def test_a_method_get_config_makes_no_keras_object():
+    class Configured:
+        def __init__(self, a):
+            self.a = a
+
+        def get_config(self):
+            return {}
+
+    assert fingerprint(Configured(1)) != fingerprint(Configured(2))
+
+
+def test_a_layer_without_a_config_is_refused():
+    class Own(keras.layers.Layer):
+        def __init__(self, size, **options):
+            super().__init__(**options)
+
+    with pytest.raises(ValueError, match="must be picklable"):
+        fingerprint(Own(object()))
 
 
 def test_an_array_on_disk_is_known_as_one_in_memory(tmp_path):

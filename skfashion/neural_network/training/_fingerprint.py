@@ -34,13 +34,10 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, np.ndarray, np.gene
 # Attributes that do not come from the body of a class, or do not affect what it does.
 _IGNORED_ATTRIBUTES = {
     "__annotations__",
-    "__dict__",
     "__doc__",
     "__firstlineno__",
-    "__module__",
     "__slotnames__",
     "__static_attributes__",
-    "__weakref__",
     "_abc_impl",
 }
 
@@ -143,13 +140,7 @@ class _Describer:
         reduced = value.__reduce_ex__(4)
         if isinstance(reduced, str):  # A global object, pickled by its name.
             return kind, reduced
-        make, arguments, *state = reduced
-        return (
-            kind,
-            self.describe(make),
-            self.describe(arguments),
-            [self.describe(list(part) if hasattr(part, "__next__") else part) for part in state],
-        )
+        return kind, [self.describe(part) for part in reduced]
 
     def _describe_attributes(self, callback: Any) -> Any:
         found = []
