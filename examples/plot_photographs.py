@@ -1,10 +1,10 @@
 """
-Classify your own photographs
-=============================
+Classify photographs of products
+================================
 
 Product photographs are large color images with a light background, and some are rotated by their
-EXIF data. :class:`~skfashion.preprocessing.ImageLoader` converts them to images like those of
-Fashion-MNIST. The data set has no photographs, so this example makes some from test images.
+EXIF data. :class:`~skfashion.preprocessing.FashionMNISTLoader` converts them to images like those
+of Fashion-MNIST. The data set has no photographs, so this example makes some from test images.
 """
 
 import tempfile
@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image, ImageOps
 
-from skfashion import ImageLoader, make_cnn_pipeline
+from skfashion import FashionMNISTLoader, make_cnn_pipeline
 from skfashion.datasets import fetch_fashion_mnist
 from skfashion.inspection import PredictionGridDisplay
 
@@ -51,7 +51,7 @@ plt.show()
 # The loader takes paths and returns images of 28 x 28 bytes, light on black. By default, it
 # sharpens photographs like the authors of the data set. These images are sharpened already.
 
-images = ImageLoader(sharpen=False).transform(paths)
+images = FashionMNISTLoader(sharpen=False).transform(paths)
 print(images.shape, images.dtype)
 y = test.target[: len(paths)]
 _ = PredictionGridDisplay.from_estimator(

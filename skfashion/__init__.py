@@ -10,13 +10,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     # For type checkers and editors, which do not run `__getattr__`.
     from skfashion.neighbors import VectorizedKNNClassifier
-    from skfashion.neural_network import KerasCNNClassifier
-    from skfashion.pipeline import export_onnx, make_cnn_pipeline, make_knn_pipeline
-    from skfashion.preprocessing import ImageLoader, ImageReshaper, PixelScaler, RandomErasing
+    from skfashion.neural_network import ImageEncoder, KerasCNNClassifier
+    from skfashion.pipeline import (
+        export_onnx,
+        make_cnn_pipeline,
+        make_knn_pipeline,
+        make_photo_pipeline,
+    )
+    from skfashion.preprocessing import (
+        FashionMNISTLoader,
+        ImageLoader,
+        ImageReshaper,
+        PixelScaler,
+        RandomErasing,
+    )
 
 __version__ = "0.1.0"
 
 _MODULES = {
+    "FashionMNISTLoader": "skfashion.preprocessing",
+    "ImageEncoder": "skfashion.neural_network",
     "ImageLoader": "skfashion.preprocessing",
     "ImageReshaper": "skfashion.preprocessing",
     "KerasCNNClassifier": "skfashion.neural_network",
@@ -26,6 +39,7 @@ _MODULES = {
     "export_onnx": "skfashion.pipeline",
     "make_cnn_pipeline": "skfashion.pipeline",
     "make_knn_pipeline": "skfashion.pipeline",
+    "make_photo_pipeline": "skfashion.pipeline",
 }
 _SUBPACKAGES = [
     "datasets",
@@ -37,6 +51,8 @@ _SUBPACKAGES = [
 ]
 
 __all__ = [
+    "FashionMNISTLoader",
+    "ImageEncoder",
     "ImageLoader",
     "ImageReshaper",
     "KerasCNNClassifier",
@@ -47,6 +63,7 @@ __all__ = [
     "export_onnx",
     "make_cnn_pipeline",
     "make_knn_pipeline",
+    "make_photo_pipeline",
 ]
 
 

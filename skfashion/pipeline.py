@@ -5,18 +5,24 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skfashion._onnx import export_onnx
 from skfashion._sklearn import Interval, StrOptions, validate_params
 from skfashion.neighbors import VectorizedKNNClassifier
-from skfashion.neural_network import KerasCNNClassifier
+from skfashion.neural_network import ImageEncoder, KerasCNNClassifier
 from skfashion.neural_network._presets import PRESETS, erasing_of_scaled, preset_settings
-from skfashion.preprocessing import ImageLoader, ImageReshaper, PixelScaler
+from skfashion.preprocessing import (
+    FashionMNISTLoader,
+    ImageLoader,
+    ImageReshaper,
+    PixelScaler,
+)
 from skfashion.preprocessing._file_memory import FileMemory
 
-__all__ = ["export_onnx", "make_cnn_pipeline", "make_knn_pipeline"]
+__all__ = ["export_onnx", "make_cnn_pipeline", "make_knn_pipeline", "make_photo_pipeline"]
 
 
 def _settings(preset: str | None, architecture: Any, random_erasing: float | None) -> dict:
@@ -30,13 +36,6 @@ def _settings(preset: str | None, architecture: Any, random_erasing: float | Non
     if random_erasing is None:
         return {"architecture": architecture}
     return {"architecture": architecture, "augmenter": erasing_of_scaled(random_erasing)}
-
-
-def _loader(from_files: bool, image_shape: Any = None) -> list[tuple[str, ImageLoader]]:
-    """Return a list with the loader step, or an empty list."""
-    if not from_files:
-        return []
-    return [("loader", ImageLoader() if image_shape is None else ImageLoader(image_shape))]
 
 
 def _memory(memory: Any, from_files: bool) -> Any:
@@ -91,7 +90,7 @@ def make_cnn_pipeline(
     from_files : bool, default=False
         Whether the first step is an :class:`~skfashion.preprocessing.ImageLoader`, named "loader".
         The pipeline then takes a list of paths, open files, Pillow images or arrays. They become
-        gray images of 28 x 28 pixels, unless `image_shape` or ``loader__...`` is set.
+        color images of 64 x 64 pixels, unless `image_shape` or ``loader__...`` is set.
 
     memory : str, joblib.Memory or None, default=None
         Cache of the steps before the last, as in :class:`~sklearn.pipeline.Pipeline`. Files that
@@ -126,8 +125,8 @@ def make_cnn_pipeline(
     >>> make_cnn_pipeline(architecture="three_conv", epochs=5, random_state=0)
     Pipeline(steps=[('scaler', PixelScaler()), ('reshaper', ImageReshaper()),
                     ('cnn', KerasCNNClassifier(epochs=5, random_state=0))])
-    >>> make_cnn_pipeline(from_files=True, image_shape=(64, 64, 3))["loader"]
-    ImageLoader(image_shape=(64, 64, 3))
+    >>> make_cnn_pipeline(from_files=True, image_shape=(96, 96, 3))["loader"]
+    ImageLoader(image_shape=(96, 96, 3))
     """
     if random_erasing is not None and "augmenter" in cnn_parameters:
         raise ValueError("random_erasing and augmenter cannot be combined. Pass only one of them.")
@@ -136,11 +135,12 @@ def make_cnn_pipeline(
             f"random_erasing must be a probability, such as 0.15, or None; got {random_erasing}."
         )
     settings = _settings(preset, architecture, random_erasing)
+    loader = ImageLoader() if image_shape is None else ImageLoader(image_shape)
     # The loader returns images, whose shape the reshaper keeps.
     reshaper = ImageReshaper(None if from_files else image_shape)
     return Pipeline(
         [
-            *_loader(from_files, image_shape),
+            *([("loader", loader)] if from_files else []),
             ("scaler", PixelScaler()),
             ("reshaper", reshaper),
             ("cnn", KerasCNNClassifier(**{**settings, **cnn_parameters})),
@@ -158,9 +158,9 @@ def make_knn_pipeline(
     Parameters
     ----------
     from_files : bool, default=False
-        Whether the first step is an :class:`~skfashion.preprocessing.ImageLoader`, named "loader".
-        The pipeline then takes a list of paths, open files, Pillow images or arrays. For images of
-        another size than 28 x 28, use ``set_params(loader__image_shape=...)``.
+        Whether the first step is a :class:`~skfashion.preprocessing.FashionMNISTLoader`, named
+        "loader". The pipeline then takes a list of paths, open files, Pillow images or arrays. For
+        images of another size than 28 x 28, use ``set_params(loader__image_shape=...)``.
 
     memory : str, joblib.Memory or None, default=None
         Cache of the steps before the last, as in :class:`~sklearn.pipeline.Pipeline`. Files that
@@ -197,10 +197,74 @@ def make_knn_pipeline(
     """
     return Pipeline(
         [
-            *_loader(from_files),
+            *([("loader", FashionMNISTLoader())] if from_files else []),
             ("scaler", PixelScaler()),
             ("sqrt", FunctionTransformer(np.sqrt, feature_names_out="one-to-one")),
             ("knn", VectorizedKNNClassifier(**knn_parameters)),
         ],
         memory=_memory(memory, from_files),
+    )
+
+
+_PHOTO_PRESETS: dict[str, dict[str, Any]] = {
+    "fast": {},
+    "balanced": {"image_size": 352, "horizontal_flip": True},
+}
+
+
+@validate_params({"preset": [StrOptions(set(_PHOTO_PRESETS))]}, prefer_skip_nested_validation=True)
+def make_photo_pipeline(
+    preset: str = "fast", *, memory: str | PathLike | Any = None, **encoder_parameters: Any
+) -> Pipeline:
+    """Create a pipeline that classifies photographs by the features of a pretrained network.
+
+    Parameters
+    ----------
+    preset : {"fast", "balanced"}, default="fast"
+        "fast" encodes photographs at 288 x 288 pixels. "balanced" encodes them at 352 x 352 pixels,
+        and their mirror images too, which takes three times as long.
+
+    memory : str, joblib.Memory or None, default=None
+        Cache of the steps before the last, as in :class:`~sklearn.pipeline.Pipeline`, so that a
+        grid search encodes each photograph once per fold. Files that have changed, by their size or
+        their times, are read again. Open files are refused, because their content cannot be
+        identified: pass paths.
+
+    **encoder_parameters
+        Parameters of :class:`~skfashion.neural_network.ImageEncoder`, which override those of the
+        preset.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        Its steps are "encoder", "scaler" and "classifier", a logistic regression. Another
+        classifier takes its place by ``set_params(classifier=...)``, such as
+        :class:`~skfashion.neighbors.VectorizedKNNClassifier` for similar items.
+
+    Raises
+    ------
+    ValueError
+        If the preset does not exist.
+
+    See Also
+    --------
+    skfashion.datasets.load_image_folder : Lists photographs and their labels.
+    make_cnn_pipeline : With ``from_files=True``, trains a network from scratch.
+
+    Examples
+    --------
+    >>> from skfashion import make_photo_pipeline
+    >>> make_photo_pipeline(n_jobs=2)
+    Pipeline(steps=[('encoder', ImageEncoder(n_jobs=2)),
+                    ('scaler', StandardScaler()),
+                    ('classifier', LogisticRegression(C=0.005, max_iter=1000))])
+    """
+    encoder = ImageEncoder(**{**_PHOTO_PRESETS[preset], **encoder_parameters})
+    return Pipeline(
+        [
+            ("encoder", encoder),
+            ("scaler", StandardScaler()),
+            ("classifier", LogisticRegression(C=0.005, max_iter=1000)),
+        ],
+        memory=_memory(memory, from_files=True),
     )

@@ -1,4 +1,4 @@
-"""Photographs before backgrounds that ImageLoader has to find."""
+"""Photographs before backgrounds that FashionMNISTLoader has to find."""
 
 import re
 
@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from skfashion import ImageLoader
 from skfashion.datasets import make_fashion_images
+from skfashion.preprocessing import FashionMNISTLoader
 
-loader = ImageLoader(sharpen=False)
+loader = FashionMNISTLoader(sharpen=False)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def noisy(pixels, deviation=5):
 
 
 def brightness(ground, cloth):
-    """What the brightest pixel of a garment becomes, by the definition in ImageLoader's notes."""
+    """What the brightest pixel of a garment becomes, by the definition in the notes."""
     apart = np.abs(np.subtract(cloth, ground)) / np.maximum(ground, np.subtract(255, ground))
     return apart @ [0.299, 0.587, 0.114]
 
@@ -85,7 +85,7 @@ def brightness(ground, cloth):
 def test_an_object_is_light_on_either_side_of_its_background(garments, ground, cloth):
     expected = garments * brightness(ground, cloth)
     for background in ("auto", "light", "dark"):
-        images = ImageLoader(sharpen=False, background=background, trim=0.01).transform(
+        images = FashionMNISTLoader(sharpen=False, background=background, trim=0.01).transform(
             [bytes_of(photograph(garment, ground, cloth)) for garment in garments]
         )
         assert_allclose(images, expected, atol=3)
@@ -177,7 +177,7 @@ def test_a_negative_is_the_same_image(seed, shade, ground):
     top, left = rng.integers(5, 30, 2)
     pixels[top : top + 40, left : left + 30] = rng.integers(0, 256, 3)
     pixels[top + 10 : top + 20, left : left + 10] = shade
-    plain, negative = (ImageLoader(trim=0).transform([p]) for p in (pixels, 255 - pixels))
+    plain, negative = (FashionMNISTLoader(trim=0).transform([p]) for p in (pixels, 255 - pixels))
     assert_allclose(negative.astype(int), plain.astype(int), atol=2)
 
 
@@ -188,14 +188,14 @@ def test_a_blank_image_is_warned_of(tmp_path):
     Image.fromarray(faint).save(path)
     clear = np.where(faint == 204, 0, faint).astype(np.uint8)
     plain = np.full((100, 100), 200, np.uint8)
-    loader = ImageLoader(trim=0)
+    loader = FashionMNISTLoader(trim=0)
     names = rf"X\[1\], X\[2\], X\[3\] \('{re.escape(str(path))}'\)"
     with pytest.warns(UserWarning, match=rf"^3 of 4 images are black.*: {names}\.") as found:
         images = loader.transform([clear, faint, plain, path])
     assert images[0].max() > 200
     assert found[0].filename == __file__
     with pytest.warns(UserWarning, match=r"^1 of 2 images are black.*: X\[1\]\."):
-        ImageLoader().transform([clear, faint])  # a difference within trim
+        FashionMNISTLoader().transform([clear, faint])  # a difference within trim
     loader.transform([clear])  # of which there is nothing to tell
 
 
@@ -205,14 +205,14 @@ def test_a_cut_out_of_the_colour_of_its_canvas_is_warned_of():
     for background, level in (("light", 255), ("dark", 0)):
         cut_out = np.dstack([np.full((50, 50), level, np.uint8), alpha])
         with pytest.warns(UserWarning, match=r"1 of 1 images are black.*: X\[0\]"):
-            assert not ImageLoader(background=background).transform([cut_out]).any()
+            assert not FashionMNISTLoader(background=background).transform([cut_out]).any()
 
 
 def test_images_of_fashion_mnist_stay_as_they_are():
     images = make_fashion_images(20, random_state=1, return_X_y=True)[0].reshape(-1, 28, 28)
     clean = np.zeros((20, 28, 28), np.uint8)
     clean[:, 1:-1, 1:-1] = np.where(images > 60, images, 0)[:, 1:-1, 1:-1]
-    as_they_are = ImageLoader(sharpen=False, trim=None, background="dark").transform(clean)
+    as_they_are = FashionMNISTLoader(sharpen=False, trim=None, background="dark").transform(clean)
     assert_array_equal(as_they_are, clean)
 
 

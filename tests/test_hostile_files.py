@@ -11,13 +11,13 @@ import zipfile
 import numpy as np
 import pytest
 
-from skfashion import ImageLoader
 from skfashion.datasets import _csv, read_fashion_csv, read_idx
+from skfashion.preprocessing import FashionMNISTLoader
 
 READERS = {
     "idx": read_idx,
     "csv": read_fashion_csv,
-    "photograph": lambda path: ImageLoader().transform([path]),
+    "photograph": lambda path: FashionMNISTLoader().transform([path]),
 }
 
 

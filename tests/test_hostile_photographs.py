@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import EpsImagePlugin, Image
 
-from skfashion import ImageLoader
+from skfashion.preprocessing import FashionMNISTLoader
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 48 64\n%%EndComments\nshowpage\n%%EOF\n"
 
@@ -42,14 +42,14 @@ def test_no_name_of_a_file_starts_ghostscript(tmp_path, ghostscript, name):
     path.write_bytes(EPS)
     for item in (path, io.BytesIO(EPS), Image.open(io.BytesIO(EPS))):
         with pytest.raises(ValueError, match=r"one of the formats (AVIF, )?BMP"):
-            ImageLoader().transform([item])
+            FashionMNISTLoader().transform([item])
     assert not ghostscript
 
 
 @pytest.mark.parametrize("format", ["BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP", "MPO"])
 def test_a_photograph_comes_in_the_formats_of_cameras_and_shops(format):
     content = written(shirt(), format)
-    images = ImageLoader().transform(
+    images = FashionMNISTLoader().transform(
         [shirt(), io.BytesIO(content), Image.open(io.BytesIO(content))]
     )
     difference = np.abs(images[0].astype(int) - images[1])
@@ -59,11 +59,11 @@ def test_a_photograph_comes_in_the_formats_of_cameras_and_shops(format):
 
 def test_other_formats_have_to_be_asked_for():
     content = written(shirt(), "PPM")
-    expected = ImageLoader().transform([shirt()])
+    expected = FashionMNISTLoader().transform([shirt()])
     for item in (io.BytesIO(content), Image.open(io.BytesIO(content))):
-        with pytest.raises(ValueError, match="parameter formats of ImageLoader allows others"):
-            ImageLoader().transform([item])
-        loader = ImageLoader(formats=("PNG", "ppm"))
+        with pytest.raises(ValueError, match="parameter formats of the loader allows others"):
+            FashionMNISTLoader().transform([item])
+        loader = FashionMNISTLoader(formats=("PNG", "ppm"))
         assert_array_equal(loader.transform([item]), expected)
     with pytest.raises(ValueError, match=r"one of the formats PNG, PPM"):
         loader.transform([io.BytesIO(written(shirt(), "JPEG"))])
@@ -72,12 +72,14 @@ def test_other_formats_have_to_be_asked_for():
 def test_an_image_that_was_read_before_has_no_format_to_be_refused_for():
     image = Image.open(io.BytesIO(written(shirt(), "PPM")))
     image.load()
-    assert_array_equal(ImageLoader().transform([image]), ImageLoader().transform([shirt()]))
+    assert_array_equal(
+        FashionMNISTLoader().transform([image]), FashionMNISTLoader().transform([shirt()])
+    )
 
 
 def test_a_misspelled_format_is_named():
     with pytest.raises(ValueError, match=r"names of formats that Pillow reads, .*JPEG.*got 'JPG'"):
-        ImageLoader(formats=("JPG",)).transform([shirt()])
+        FashionMNISTLoader(formats=("JPG",)).transform([shirt()])
 
 
 def progressive(side, n_scans):
@@ -95,8 +97,8 @@ def test_a_jpeg_file_of_many_scans_is_refused_before_it_is_decoded():
     content = progressive(500, 60)
     for item in (io.BytesIO(content), Image.open(io.BytesIO(content))):
         with pytest.raises(ValueError, match=r"500 x 500 pixels in 6\d scans.* max_pixels"):
-            ImageLoader(max_pixels=300_000).transform([item])
-        assert ImageLoader().transform([item]).shape == (1, 28, 28)
+            FashionMNISTLoader(max_pixels=300_000).transform([item])
+        assert FashionMNISTLoader().transform([item]).shape == (1, 28, 28)
 
 
 def test_a_tile_counts_as_much_as_the_image():
@@ -105,7 +107,7 @@ def test_a_tile_counts_as_much_as_the_image():
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, size) for tag, size in sizes.items())
     content = b"II*\0" + struct.pack("<IH", 8, len(sizes)) + entries + bytes(4)
     with pytest.raises(ValueError, match=r"tile of X\[0\] has 22528 x 22544 pixels.*max_pixels"):
-        ImageLoader().transform([io.BytesIO(content)])
+        FashionMNISTLoader().transform([io.BytesIO(content)])
 
 
 @pytest.mark.slow
@@ -122,9 +124,9 @@ def test_a_large_jpeg_file_is_read_as_a_smaller_one_is(side, monkeypatch):
         "convert",
         lambda self, *args, **kwargs: sizes.append(self.size) or convert(self, *args, **kwargs),
     )
-    read = ImageLoader().transform([io.BytesIO(content)])
+    read = FashionMNISTLoader().transform([io.BytesIO(content)])
     assert max(map(max, sizes)) <= 2300
-    assert np.abs(read.astype(int) - ImageLoader().transform([large])).max() <= 6
+    assert np.abs(read.astype(int) - FashionMNISTLoader().transform([large])).max() <= 6
     assert max(map(max, sizes)) == side  # an image of the user's is not made smaller
 
 
@@ -139,12 +141,12 @@ def test_a_file_takes_memory_in_proportion_to_max_pixels(run_python, tmp_path):
     )
     code = (
         "import sys, numpy as np\n"
-        "from skfashion import ImageLoader\n"
+        "from skfashion import FashionMNISTLoader\n"
         "def peak():\n"
         "    return next(int(l.split()[1]) for l in open('/proc/self/status') if 'VmHWM' in l)\n"
-        "ImageLoader().transform([np.zeros((50, 50), np.uint8)])\n"
+        "FashionMNISTLoader().transform([np.zeros((50, 50), np.uint8)])\n"
         "before = peak()\n"
-        "ImageLoader().transform(sys.argv[1:])\n"
+        "FashionMNISTLoader().transform(sys.argv[1:])\n"
         "print((peak() - before) * 1024 / 25e6)\n"
     )
     if not Path("/proc/self/status").exists():
@@ -157,11 +159,11 @@ def test_a_file_takes_memory_in_proportion_to_max_pixels(run_python, tmp_path):
 def test_threads_share_one_image_that_is_not_read_yet(tmp_path):
     path = tmp_path / "shared.png"
     shirt().resize((640, 480)).save(path)
-    expected = ImageLoader().transform([path])
+    expected = FashionMNISTLoader().transform([path])
     for _ in range(5):
         with Image.open(path) as image:
             found = joblib.Parallel(4, backend="threading")(
-                joblib.delayed(ImageLoader().transform)([image]) for _ in range(8)
+                joblib.delayed(FashionMNISTLoader().transform)([image]) for _ in range(8)
             )
         for one in found:
             assert_array_equal(one, expected)
@@ -182,7 +184,7 @@ def test_damaged_files_raise_errors_of_one_kind_that_name_the_file(tmp_path, for
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                ImageLoader(max_pixels=10**6).transform([path])
+                FashionMNISTLoader(max_pixels=10**6).transform([path])
         except (ValueError, OSError) as error:
             named.append("damaged" in str(error))
     assert named

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import struct
 import zlib
 from unittest import mock
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skfashion import ImageLoader
+from skfashion.preprocessing import FashionMNISTLoader
 
 Image = pytest.importorskip("PIL.Image")
 _photographs = pytest.importorskip("skfashion.preprocessing._photographs")
@@ -22,7 +23,7 @@ def read(item, **settings):
         "canvas": None,
         "max_pixels": 2**26,
         "formats": _photographs.registered_formats(_photographs.FORMATS),
-        "needed": 448,
+        "reduced_size": lambda size: None,
     }
     image = _photographs.read_rgb(item, 0, **{**usual, **settings})
     assert image.mode == "RGB"
@@ -37,12 +38,78 @@ def written(image, form, **options):
 
 def test_the_formats_whose_readers_start_no_program():
     expected = {"AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP"}
-    assert set(ImageLoader().formats) == expected
+    assert set(FashionMNISTLoader().formats) == expected
 
 
 def test_an_array_of_many_photographs():
     X = np.random.default_rng(0).integers(0, 256, (3, 30, 20, 3), dtype=np.uint8)
-    assert_array_equal(ImageLoader().transform(X), ImageLoader().transform(list(X)))
+    assert_array_equal(FashionMNISTLoader().transform(X), FashionMNISTLoader().transform(list(X)))
+
+
+@pytest.mark.parametrize("shape", [(5, 6), (5, 6, 3), (5, 6, 4)])
+def test_one_image_is_no_list_of_them(shape):
+    with pytest.raises(ValueError, match=r"if it is one image, wrap it in a list, \[X\]"):
+        _photographs.list_of_photographs(np.zeros(shape, np.uint8))
+
+
+def test_a_list_is_asked_for_where_there_is_one():
+    with pytest.raises(ValueError, match=r"got generator\. Pass list\(X\)\.$"):
+        _photographs.list_of_photographs(path for path in "ab")
+    with pytest.raises(ValueError, match=r"got int\.$"):
+        _photographs.list_of_photographs(3)
+    with pytest.raises(ValueError, match=r"got ndarray of shape \(1, 2, 3, 4, 5\)\.$"):
+        _photographs.list_of_photographs(np.zeros((1, 2, 3, 4, 5)))
+
+
+def test_photographs_are_called_by_their_files(tmp_path):
+    Image.new("L", (2, 2)).save(tmp_path / "a.png")
+    name = f"X[3] ({str(tmp_path / 'a.png')!r})"
+    with open(tmp_path / "a.png", "rb") as file, Image.open(tmp_path / "a.png") as image:
+        for item in (tmp_path / "a.png", str(tmp_path / "a.png"), file, image):
+            assert _photographs.name_of(item, 3) == name
+        with open(os.dup(file.fileno()), "rb") as unnamed:  # its name is a number
+            assert _photographs.name_of(unnamed, 3) == "X[3]"
+    for item in (Image.new("L", (2, 2)), io.BytesIO(), np.zeros(3)):
+        assert _photographs.name_of(item, 3) == "X[3]"
+
+
+def test_a_reader_need_not_tell_whether_it_is_closed():
+    class Reader:
+        def read(self):
+            return written(Image.new("RGB", (3, 2), "red"), "PNG")
+
+    assert read(Reader()).shape == (2, 3, 3)
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_too_many_pixels_are_named_as_such(is_file):
+    image = Image.new("L", (20, 20))
+    item = io.BytesIO(written(image, "PNG")) if is_file else image
+    assert read(item, max_pixels=400).shape == (20, 20, 3)
+    with pytest.raises(ValueError, match=r"^X\[0\] has 20 x 20 pixels, more than the 399"):
+        read(item, max_pixels=399)
+
+
+def test_formats_are_named_where_they_may_be_the_reason():
+    content = written(Image.new("L", (20, 20)), "PNG")
+    with (
+        mock.patch("PIL.Image.open", side_effect=SyntaxError("not this one")),
+        pytest.raises(ValueError, match=r"in one of the formats .*: not this one\. The parameter"),
+    ):
+        read(io.BytesIO(content))
+    with pytest.raises(ValueError, match=r"expected an image, found something else .*[^.]$"):
+        read(io.BytesIO(content[:-30]))
+
+
+def test_several_pictures_in_a_jpeg_file():
+    file = io.BytesIO()
+    pictures = [Image.new("RGB", (400, 400), color) for color in ("red", "blue")]
+    pictures[0].save(file, "MPO", save_all=True, append_images=pictures[1:])
+    image = Image.open(io.BytesIO(file.getvalue()))
+    assert image.format == "MPO"
+    assert read(image).shape == (400, 400, 3)
+    reduced = read(io.BytesIO(file.getvalue()), reduced_size=lambda size: (100, 100))
+    assert reduced.shape == (100, 100, 3)
 
 
 def test_a_disk_that_cannot_be_read_is_named_as_the_system_names_it():
@@ -73,7 +140,7 @@ def test_the_limit_of_scans_times_pixels_is_exact():
         read(io.BytesIO(content), max_pixels=limit - 1)
 
 
-@pytest.mark.parametrize("before", [0, 5, 2**20 - 1, 2**20, 2**21 - 1])
+@pytest.mark.parametrize("before", [0, 5, 2**20 - 2, 2**20 - 1, 2**20, 2**21 - 1])
 def test_scans_are_counted_wherever_they_begin(before):
     file = io.BytesIO(bytes(before) + b"\xff\xda" + bytes(3) + b"\xff\xda\xff")
     file.seek(4)
@@ -82,20 +149,22 @@ def test_scans_are_counted_wherever_they_begin(before):
 
 
 @pytest.mark.parametrize(
-    ("size", "needed", "decoded"),
+    ("size", "side", "decoded"),
     [
-        ((4200, 4200), 448, (525, 525)),
-        ((4200, 4200), 1600, (2100, 2100)),
-        ((4200, 4200), 2100, (2100, 2100)),
-        ((4200, 4200), 2101, (4200, 4200)),
-        ((8400, 2000), 448, (1050, 250)),
-        ((2000, 8400), 448, (250, 1050)),
-        ((8300, 2000), 448, (8300, 2000)),  # few enough pixels
+        ((4200, 4200), 28, (525, 525)),
+        ((4200, 4200), 100, (2100, 2100)),
+        ((4200, 4200), 131, (2100, 2100)),
+        ((4200, 4200), 132, (4200, 4200)),
+        ((8400, 2000), 28, (1050, 250)),
+        ((2000, 8400), 28, (250, 1050)),
+        ((8300, 2000), 28, (8300, 2000)),  # few enough pixels
     ],
 )
-def test_large_jpeg_files_are_decoded_at_a_part_of_their_size(size, needed, decoded):
+def test_large_jpeg_files_are_decoded_at_a_part_of_their_size(size, side, decoded):
     content = written(Image.new("L", size), "JPEG")
-    assert read(io.BytesIO(content), needed=needed).shape == (*decoded[::-1], 3)
+    loader = FashionMNISTLoader(side)
+    found = read(io.BytesIO(content), reduced_size=loader._reduced_size)
+    assert found.shape == (*decoded[::-1], 3)
 
 
 # Pixels of more than 8 bits
@@ -130,7 +199,32 @@ def test_16_bits_of_which_few_are_used_are_refused(n_channels, highest, is_read)
             read(file)
 
 
-@pytest.mark.parametrize(("highest", "level"), [(1, 1), (255, 255), (2**14, 64), (65535, 255)])
+def test_dark_bytes_are_no_16_bits():
+    assert read(io.BytesIO(written(Image.new("RGB", (3, 2), (0, 40, 0)), "PNG"))).max() == 40
+
+
+@pytest.mark.parametrize(
+    ("highest", "tags", "white"),
+    [
+        (65535, {}, 65535),
+        (4000, {258: 12}, 4095),
+        (511, {258: (9,)}, 511),
+        (30_000, {258: 15}, 32767),
+        (1000, {281: 1023}, 1023),
+        (1023, {281: 1023}, 1023),
+        (40_000, {281: 1023}, 65535),
+        (0, {281: 0}, 255),
+        (200, {258: 8}, 255),
+        (40_000, {258: 16}, 65535),
+    ],
+)
+def test_the_level_of_white(highest, tags, white):
+    assert _photographs._white_level(highest, tags, "X[0]") == white
+
+
+@pytest.mark.parametrize(
+    ("highest", "level"), [(0, 0), (1, 1), (255, 255), (2**14, 64), (65535, 255)]
+)
 def test_integers_are_bytes_or_of_16_bits(highest, level):
     pixels = np.zeros((4, 4), np.int32)
     pixels[1, 2] = highest
@@ -183,9 +277,13 @@ def rgba(outer, inner, *, border=0, alpha=255):
         (rgba(0, 0, alpha=0), "white"),  # nothing at all
         (rgba(0, 100), "white"),  # objects, cut out
         (rgba(0, 190), "white"),
+        (rgba(0, 192), "black"),
         (rgba(0, 193), "black"),
+        (rgba(100, 100, border=80), "white"),  # nearly transparent at the border
         (rgba(255, 190), "white"),  # whatever colour what is transparent has
         (rgba(100, 255, border=255), "black"),  # a ground, opaque at the border
+        (rgba(100, 100, border=255), "black"),
+        (rgba(128, 128, border=255), "white"),
         (rgba(129, 0, border=255), "white"),
         (rgba(126, 255, border=255), "black"),
     ],

@@ -32,6 +32,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from skfashion import (
+    FashionMNISTLoader,
     ImageLoader,
     ImageReshaper,
     KerasCNNClassifier,
@@ -315,6 +316,7 @@ def test_what_the_factories_build_for_files():
     assert sized["reshaper"].image_shape is None
     knn = make_knn_pipeline(from_files=True, n_neighbors=3)
     assert list(knn.named_steps) == ["loader", "scaler", "sqrt", "knn"]
+    assert knn["loader"].get_params() == FashionMNISTLoader().get_params()
     for factory in (make_cnn_pipeline, make_knn_pipeline):
         with pytest.raises(ValueError, match="'from_files' parameter"):
             factory(from_files="yes")
@@ -341,7 +343,7 @@ def _replaced(paths, order):
         (lambda memory: make_knn_pipeline(from_files=True).set_params(memory=memory), False),
         (
             lambda memory: make_pipeline(
-                ImageLoader(), PixelScaler(), VectorizedKNNClassifier(), memory=memory
+                FashionMNISTLoader(), PixelScaler(), VectorizedKNNClassifier(), memory=memory
             ),
             False,
         ),
@@ -353,9 +355,9 @@ def test_memory_does_not_answer_from_files_that_were_replaced(
     paths = [shutil.copy(path, tmp_path) for path in photographs[0][:20]]
     y = photographs[1][:20]
     read = []
-    transform = ImageLoader.transform
+    transform = FashionMNISTLoader.transform
     monkeypatch.setattr(
-        ImageLoader, "transform", lambda self, X: read.extend(X) or transform(self, X)
+        FashionMNISTLoader, "transform", lambda self, X: read.extend(X) or transform(self, X)
     )
 
     def fitted():

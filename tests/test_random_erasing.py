@@ -234,7 +234,7 @@ def test_other_images_than_those_of_fit_are_an_error():
         ({"aspect_range": (1, np.inf)}, "aspect_range"),
         ({"fill_range": (0, np.nan)}, "fill_range"),
         ({"fill_range": (0, 256)}, "fill_range of uint8 images .*255"),
-        ({"fill_range": (0.2, 0.8)}, "fill_range must hold an integer for uint8 images"),
+        ({"fill_range": (0.2, 0.8)}, "fill_range must contain an integer for uint8 images"),
         ({"image_shape": (3, 3)}, "image_shape"),
         ({"random_state": "seed"}, "random_state"),
     ],

@@ -1,5 +1,6 @@
-"""Convolutional networks as scikit-learn classifiers. Their first use loads keras."""
+"""Convolutional networks as scikit-learn estimators. Their first use loads keras."""
 
+from ._image_encoder import ImageEncoder
 from ._keras_cnn_classifier import KerasCNNClassifier
 from .architectures._resnet import small_resnet
 from .architectures._write_ups import (
@@ -10,6 +11,7 @@ from .architectures._write_ups import (
 )
 
 __all__ = [
+    "ImageEncoder",
     "KerasCNNClassifier",
     "one_conv_dropout",
     "small_resnet",

@@ -1,38 +1,54 @@
-"""The plain background of a photograph, and what stands out from it."""
+"""The plain background of a photograph, and the object in front of it."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-_FIT_SIZE = 128  # pixels on the longer side, of which the background is learned
-_Y_POWERS, _X_POWERS = [0, 0, 0, 1, 1, 2], [0, 1, 2, 0, 1, 0]  # powers of order 2 at most
-_N_FIT_ROUNDS = 4  # of the fit, each without the pixels that the one before is far from
-_MAD_TO_STD = 1.4826  # of a normal distribution, as a multiple of its median absolute value
-_MAX_NOISE_RATIO = 0.7  # times the noise: what the fit of uneven light must come to
-_MAX_CAMERA_NOISE = 1  # deviation of what is noise of the camera at most
-_MAX_NOISE = 20  # of a background with a pattern: more would hide the object too
-_OBJECT_DEVIATIONS = 3.5  # deviations of the background, beyond which a pixel may be of the object
-_PIXEL_DEVIATIONS = 5  # of single pixels, which no row of an even background goes beyond
-_SPECK_FRACTION = 1 / 200  # of a row or column, which is too little to be of the object
-_PATTERN_FRACTION = 1 / 10  # the same before a pattern, of the row or column with the most
-_MAX_FRAME_FRACTION = 1 / 50  # of the shorter side: how thick a frame around a photograph may be
-_FRAME_TOLERANCE = 25  # levels
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_FIT_SIZE = 128  # Longer side, in pixels, of the image to which the background is fitted.
+_Y_POWERS, _X_POWERS = [0, 0, 0, 1, 1, 2], [0, 1, 2, 0, 1, 0]  # Terms of a polynomial of order 2.
+_N_FIT_ROUNDS = 4  # Each round leaves out the outliers of the previous one.
+_MAD_TO_STD = (
+    1.4826  # Ratio of the standard to the median absolute deviation (normal distribution).
+)
+# Uneven light is fitted if this reduces the noise to less than this fraction.
+_MAX_NOISE_RATIO = 0.7
+# Standard deviations, in gray levels. A background with more noise than a camera's has uneven light
+# or a pattern. With more than the second one, a pattern would hide the object too.
+_MAX_CAMERA_NOISE = 1
+_MAX_NOISE = 20
+# Multiples of the standard deviation. A pixel of the object differs from the background by more
+# than the first one. Single pixels of the background differ by less than the second one.
+_OBJECT_DEVIATIONS = 3.5
+_PIXEL_DEVIATIONS = 5
+# A row or column is part of the object if more than this fraction of its pixels differs from the
+# background; before a pattern, also more than this fraction of the largest such fraction.
+_SPECK_FRACTION = 1 / 200
+_PATTERN_FRACTION = 1 / 10
+_MAX_FRAME_FRACTION = 1 / 50  # Thickness of a frame, as a fraction of the shorter side.
+_FRAME_TOLERANCE = 25  # Gray levels.
 
 
 @dataclass(frozen=True)
 class Background:
-    """The colour of a plain background at each place, and how far pixels are from it.
+    """The color of a plain background at each place, and its noise.
 
     Parameters
     ----------
     coefficients : ndarray of shape (3, 3, 3)
-        Of the polynomial of order 2 that each channel is: by the powers of y and of x, which go
-        from -1 to 1, and the channel.
+        Coefficients of a polynomial of order 2 per channel. The axes are the power of y, the power
+        of x and the channel; x and y go from -1 to 1.
     noise : float
-        Standard deviation around it of the pixels that it was fitted to, which are averages.
+        Standard deviation of averaged pixels from the polynomial.
     pixel_noise : float
-        Standard deviation of single pixels around its constant term.
+        Standard deviation of single pixels from the constant term.
     """
 
     coefficients: np.ndarray
@@ -40,21 +56,23 @@ class Background:
     pixel_noise: float
 
     @property
-    def is_even(self):
-        """Whether it is of one colour, but for what noise a camera has."""
-        return (
+    def is_even(self) -> bool:
+        """Whether the background has one color, apart from the noise of a camera."""
+        return bool(
             self.noise <= _MAX_CAMERA_NOISE and np.count_nonzero(self.coefficients.any(axis=2)) <= 1
         )
 
-    def colors(self, width, height, box=(0, 0, 1, 1)):
-        """Return the colours at evenly spread places.
+    def colors(
+        self, width: int, height: int, box: tuple[float, float, float, float] = (0, 0, 1, 1)
+    ) -> NDArray:
+        """Return the colors on a grid.
 
         Parameters
         ----------
         width, height : int
-            How many places.
+            Size of the grid.
         box : tuple of four numbers
-            Left, top, right and bottom of the part that they are in, from 0 to 1.
+            Left, top, right and bottom of the grid, from 0 to 1.
 
         Returns
         -------
@@ -67,25 +85,25 @@ class Background:
         return (_powers(2 * x - 1) @ of_rows).clip(0, 255)
 
 
-def _powers(x):
+def _powers(x: NDArray) -> NDArray:
     return np.stack([np.ones_like(x), x, x * x], axis=1, dtype=np.float32)
 
 
-def _max_over_channels(apart):
-    """Return the largest of three channels; so far faster than along a short axis."""
+def _max_over_channels(apart: NDArray) -> NDArray:
+    """Return the maximum of three channels, which is faster than over a short axis."""
     return np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2])
 
 
-def _reduction_factor(photograph):
+def _reduction_factor(photograph: Image) -> int:
     return max(1, max(photograph.size) // _FIT_SIZE)
 
 
-def _fraction_near(colors, color):
-    return np.mean(_max_over_channels(np.abs(colors - color)) <= _FRAME_TOLERANCE)
+def _fraction_near(colors: NDArray, color: NDArray) -> float:
+    return float(np.mean(_max_over_channels(np.abs(colors - color)) <= _FRAME_TOLERANCE))
 
 
-def _ring(photograph, depth):
-    """Return the colours of all pixels that far from the border."""
+def _ring(photograph: Image, depth: int) -> NDArray:
+    """Return the colors of all pixels at a distance of `depth` from the border."""
     right, bottom = photograph.width - depth, photograph.height - depth
     lines = [
         (depth, depth, right, depth + 1),
@@ -97,8 +115,8 @@ def _ring(photograph, depth):
     return np.concatenate(parts).astype(np.float32)
 
 
-def without_frame(photograph):
-    """Return a photograph without the thin, plain frame around it, if it has one."""
+def without_frame(photograph: Image) -> Image:
+    """Return a photograph without its thin, plain frame, if it has one."""
     shorter = min(photograph.size)
     if shorter < 1 / _MAX_FRAME_FRACTION:
         return photograph
@@ -112,18 +130,18 @@ def without_frame(photograph):
     ):
         return photograph
     inner = photograph.crop((depth, depth, photograph.width - depth, photograph.height - depth))
-    # Where nothing is in it, the frame is the background of an object that fills the photograph.
+    # If the inner part is of one color, it is an object that fills the photograph.
     is_empty = _fraction_near(np.asarray(inner, dtype=np.float32), ground) > 1 - _SPECK_FRACTION
     return photograph if is_empty else inner
 
 
-def fit_background(photograph):
+def fit_background(photograph: Image) -> Background:
     """Fit the background to the border of a photograph.
 
     Parameters
     ----------
     photograph : PIL.Image.Image
-        Of mode "RGB".
+        Photograph of mode "RGB".
 
     Returns
     -------
@@ -147,7 +165,7 @@ def fit_background(photograph):
             near = apart <= 2 * _MAD_TO_STD * np.median(apart) + 1
             uneven = _least_squares(terms[near], colors[near])
             apart = np.abs(colors - terms @ uneven)
-        # A polynomial fits anything a little better, as an object that touches the border.
+        # A polynomial always fits a little better, for example an object that touches the border.
         if _robust_std(apart) < _MAX_NOISE_RATIO * noise:
             noise = _robust_std(apart)
             coefficients[_Y_POWERS, _X_POWERS] = uneven
@@ -155,33 +173,36 @@ def fit_background(photograph):
     return Background(coefficients, min(noise, _MAX_NOISE), pixel_noise)
 
 
-def _least_squares(terms, colors):
-    # By the normal equations, several times as fast; few terms within [-1, 1] lose no digit needed.
+def _least_squares(terms: NDArray, colors: NDArray) -> NDArray:
+    # The normal equations are several times as fast, and precise enough for terms in [-1, 1].
     return np.linalg.lstsq(terms.T @ terms, terms.T @ colors, rcond=None)[0]
 
 
-def _robust_std(apart):
+def _robust_std(apart: NDArray) -> float:
     return float(_MAD_TO_STD * np.median(apart, axis=0).max())
 
 
-def box_of_object(photograph, background, tolerance):
-    """Return (left, top, right, bottom) of what differs from the background.
+def box_of_object(
+    photograph: Image, background: Background, tolerance: float
+) -> tuple[int, int, int, int] | None:
+    """Return the bounding box of the object: (left, top, right, bottom).
 
     Parameters
     ----------
     photograph : PIL.Image.Image
-        Of mode "RGB".
+        Photograph of mode "RGB".
     background : Background
-        Its background.
+        Background of the photograph.
     tolerance : float
-        Levels by which the background may differ from itself in a channel.
+        Gray levels by which pixels of the background may differ from it in a channel.
 
     Returns
     -------
     tuple of four int or None
-        None if nothing differs; all of the photograph if a pattern may hide what does.
+        None if nothing differs from the background. The whole photograph if nothing differs more
+        than a pattern of the background does.
     """
-    # An even background is trimmed to the pixel; on others, noise and patterns are averaged out.
+    # In front of an even background, the box is exact to a pixel. Noise and patterns are averaged.
     is_even = background.is_even and _PIXEL_DEVIATIONS * background.pixel_noise <= tolerance
     step = 1 if is_even else _reduction_factor(photograph)
     apart = _distance_from_background(photograph.reduce(step), background)
@@ -197,12 +218,12 @@ def box_of_object(photograph, background, tolerance):
     return left * step, top * step, min(right * step, width), min(bottom * step, height)
 
 
-def _distance_from_background(photograph, background):
-    """Return the distance of each pixel from the background, in the channel where it is largest."""
+def _distance_from_background(photograph: Image, background: Background) -> NDArray:
+    """Return the distance of each pixel from the background: the maximum over its channels."""
     if not background.is_even:
         colors = background.colors(*photograph.size)
         return _max_over_channels(np.abs(np.asarray(photograph) - colors))
-    from PIL import Image, ImageChops  # several times as fast
+    from PIL import Image, ImageChops  # Several times as fast.
 
     color = np.rint(background.coefficients[0, 0]).astype(int)
     plain = Image.new("RGB", photograph.size, tuple(color.tolist()))
@@ -210,8 +231,8 @@ def _distance_from_background(photograph, background):
     return np.asarray(ImageChops.lighter(ImageChops.lighter(red, green), blue))
 
 
-def _extent(shares, is_even):
-    """Return where the object begins and ends, by the share of each row or column that differs."""
+def _extent(shares: NDArray, is_even: bool) -> tuple[int, int]:
+    """Return where the object begins and ends, from the fractions that differ per row or column."""
     least = _SPECK_FRACTION if is_even else max(_SPECK_FRACTION, _PATTERN_FRACTION * shares.max())
     (found,) = np.nonzero(shares > least)
     return (int(found[0]), int(found[-1]) + 1) if len(found) else (0, 0)

@@ -1,22 +1,37 @@
-"""A cache of pipelines that begin with files, whose content may change under the same name."""
+"""A cache for pipelines that read files, whose content may change under the same name."""
+
+from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
 
 from sklearn.utils.validation import check_memory
 
-from ._image_loader import ImageLoader
-from ._photographs import is_path, list_of_photographs
+from ._photographs import holds_photographs, is_path, list_of_photographs
+
+
+class FileReader:
+    """A transformer that reads files, whose results joblib must not know by their paths alone."""
+
+    def __sklearn_clone__(self):
+        # Pipelines with `memory` clone before they cache, so that no result is found again, except
+        # by FileMemory.
+        cloned = super().__sklearn_clone__()
+        cloned._cache_key = uuid4().hex
+        return cloned
 
 
 class _PathWithState(str):
-    """A path that pickles, and so joblib's keys, tell apart by the file, its size and its times."""
+    """A path whose pickle, and so joblib's key, contains the file's number, size and times."""
 
     def __new__(cls, path):
         file = super().__new__(cls, os.fsdecode(path))
         try:
             found = os.stat(file)
-        except (OSError, ValueError):  # which the loader explains, when it opens it
+        except (OSError, ValueError):  # The loader will raise an error.
             file.state = None
         else:
             times = found.st_mtime_ns, found.st_ctime_ns
@@ -25,46 +40,45 @@ class _PathWithState(str):
         return file
 
 
-def _with_state(item, position):
+def _with_state(item: Any, position: int) -> Any:
     if is_path(item):
         return _PathWithState(item)
-    if hasattr(item, "read") and not isinstance(item, io.BytesIO):  # which joblib knows by its name
+    if hasattr(item, "read") and not isinstance(item, io.BytesIO):  # joblib knows it by its name.
         raise ValueError(
-            f"X[{position}] is an open file, whose content a pipeline with memory cannot know "
-            "again: pass its path, or leave memory at None."
+            f"X[{position}] is an open file, whose content a pipeline with memory cannot identify. "
+            "Pass its path, or leave memory at None."
         )
     return item
 
 
 class FileMemory:
-    """The memory of a pipeline that begins with an `ImageLoader`.
+    """The memory of a pipeline that begins with a loader of photographs.
 
     Parameters
     ----------
     memory : str or object with the interface of joblib.Memory
-        As :class:`~sklearn.pipeline.Pipeline` takes it.
+        As in :class:`~sklearn.pipeline.Pipeline`.
 
     Notes
     -----
-    A key of joblib's holds paths, not what they lead to, so that a photograph that was replaced
-    would be taken for the one before. Here it holds the file's number, size and times of change
-    too.
+    The keys of joblib contain paths only, so that a replaced photograph would be taken for the
+    previous one. Here, they also contain the number, size and times of each file.
     """
 
-    def __init__(self, memory):
+    def __init__(self, memory: Any) -> None:
         self.memory = memory
 
     @property
-    def location(self):
-        """Where the cache is."""
+    def location(self) -> Any:
+        """Folder of the cache."""
         return getattr(check_memory(self.memory), "location", None)
 
-    def cache(self, fit_transform, **options):
-        """Return a function like `fit_transform`, of (transformer, X, ...), that caches."""
+    def cache(self, fit_transform: Callable, **options: Any) -> Callable:
+        """Return a function (transformer, X, ...) like `fit_transform` with a cache."""
         cached = check_memory(self.memory).cache(fit_transform, **options)
 
         def call(transformer, X, *args, **kwargs):
-            if isinstance(transformer, ImageLoader):
+            if isinstance(transformer, FileReader) and holds_photographs(X):
                 transformer._cache_key = None
                 X = [
                     _with_state(item, position)

@@ -1,22 +1,22 @@
-"""The inner loop of random erasing, compiled by numba on its first call; imported in functions."""
+"""The inner loop of random erasing, compiled by numba. Import it inside functions."""
 
 from skfashion._numba import compiled
 
 
 @compiled
 def fill(images, chosen, tops, lefts, bottoms, rights, values, advance):
-    """Fill one rectangle in each of some images, in place.
+    """Fill one rectangle in each of the chosen images, in place.
 
     Parameters
     ----------
     images : ndarray of shape (n, height, width * channels)
-        C-contiguous, of unsigned integers: the bits of pixels of any type.
+        Images, C-contiguous. Unsigned integers contain the bits of pixels of any type.
     chosen, tops, lefts, bottoms, rights : ndarray of shape (n_rectangles,) of int
-        Which image, and the first row and column in it and those behind the last, wholly inside.
+        Image index and bounding box of each rectangle; ends are exclusive. It must lie inside.
     values : ndarray of shape (n_values,)
-        Of the same type as `images`.
+        Fill values, of the same dtype as `images`.
     advance : bool
-        True: a value for each number filled, one after the other. False: one for each rectangle.
+        Whether there is one value per number that is filled, else per rectangle.
     """
     taken = 0
     for n in range(chosen.shape[0]):

@@ -1,3 +1,8 @@
+from __future__ import annotations
+
+from typing import Any, Self
+
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,10 +24,9 @@ class ImageReshaper(TransformerMixin, Estimator):
     Parameters
     ----------
     image_shape : int, tuple of int or None, default=None
-        ``(height, width)`` of gray images or ``(height, width, channels)``; an int is both height
-        and width. None infers it:
-        from images, their own shape; from rows, a square gray image where the number of
-        features is a square (784 gives 28 x 28), else a strip of height 1.
+        ``(height, width)`` of gray images or ``(height, width, channels)``. An int is both height
+        and width. None keeps the shape of images. Rows become square gray images if the number of
+        features is a square (784 gives 28 x 28), else strips of height 1.
 
     Attributes
     ----------
@@ -33,17 +37,17 @@ class ImageReshaper(TransformerMixin, Estimator):
         Number of pixels (times channels) of an image seen during :meth:`fit`.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where the input of :meth:`fit` had any.
+        Names of the columns, if the input of :meth:`fit` had any.
 
     See Also
     --------
-    skfashion.preprocessing.PixelScaler : Scale pixels, before or after reshaping.
+    skfashion.preprocessing.PixelScaler : Scales pixels, before or after reshaping.
 
     Notes
     -----
-    Pixels are in C order: left to right, then top to bottom, the channels of a pixel together.
-    Values and dtype are kept, and no pixel is copied where the memory layout of the input
-    allows a view: writing into the output can then write into the input.
+    Pixels are in C order: left to right, then top to bottom, with the channels of a pixel next to
+    each other. Values and dtype stay the same. The output is a view of the input if its memory
+    layout allows this: writing to the output then changes the input.
 
     Examples
     --------
@@ -62,12 +66,12 @@ class ImageReshaper(TransformerMixin, Estimator):
 
     _parameter_constraints = {"image_shape": [SIDE, tuple, list, None]}
 
-    def __init__(self, image_shape=None):
+    def __init__(self, image_shape: int | tuple[int, ...] | None = None) -> None:
         self.image_shape = image_shape
 
     @as_one_task
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Find the shape of the images.
 
         Parameters
@@ -85,8 +89,8 @@ class ImageReshaper(TransformerMixin, Estimator):
         Raises
         ------
         ValueError
-            If `image_shape` does not hold as many values as a row, or differs from the shape of
-            the images.
+            If `image_shape` does not have as many values as a row, or differs from the shape of the
+            images.
         """
         with unchanged_on_error(self):
             _, found = validate_images(self, X, reset=True)
@@ -97,13 +101,13 @@ class ImageReshaper(TransformerMixin, Estimator):
                 check_image_shape(self, found)
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray:
         """Reshape rows to images.
 
         Parameters
         ----------
         X : array-like of shape (n, features), (n, height, width) or (n, height, width, channels)
-            Rows of pixels; images are passed on, with a channel axis if they have none.
+            Rows of pixels. Images stay the same, except that gray images get a channel axis.
 
         Returns
         -------
@@ -114,13 +118,13 @@ class ImageReshaper(TransformerMixin, Estimator):
         rows, _ = validate_images(self, X, reset=False)
         return rows.reshape(len(rows), *self.image_shape_)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> NDArray:
         """Reshape images to rows.
 
         Parameters
         ----------
         X : array-like of shape (n, height, width), (n, height, width, channels) or (n, features)
-            Images of ``image_shape_``; rows are passed on.
+            Images of ``image_shape_``. Rows stay the same.
 
         Returns
         -------

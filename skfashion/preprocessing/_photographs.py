@@ -1,4 +1,6 @@
-"""Photographs, whatever they come as, to images of Pillow in 8-bit RGB."""
+"""Read photographs from paths, files, Pillow images or arrays as 8-bit RGB images of Pillow."""
+
+from __future__ import annotations
 
 import errno
 import io
@@ -6,16 +8,22 @@ import os
 import struct
 import threading
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import isqrt
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skfashion._files import local_path, open_regular
 
-# What Pillow raises where the content of a file is not what its format says.
-_DECODING_ERRORS = (
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# Exceptions that Pillow raises for damaged files.
+_DECODING_ERRORS: tuple[type[Exception], ...] = (
     OSError,
     SyntaxError,
     ValueError,
@@ -23,41 +31,39 @@ _DECODING_ERRORS = (
     LookupError,
     ArithmeticError,
     EOFError,
-    RuntimeError,  # of which NotImplementedError is one
+    RuntimeError,  # Including NotImplementedError.
     struct.error,
     zlib.error,
 )
-# Formats of Pillow whose readers are part of it, or of pillow-heif, and start no other program.
+# Formats whose readers are part of Pillow or pillow-heif and start no other program.
 FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP")
 _EXPECTED_ITEMS = "a path, a binary file, an image of Pillow, or an array of pixels"
-_FORMATS_HINT = "The parameter formats of ImageLoader allows others."
-_FORMAT_VARIANTS = ("MPO",)  # what Pillow calls a JPEG file of several pictures
+_FORMATS_HINT = "The parameter formats of the loader allows others."
+_FORMAT_VARIANTS = ("MPO",)  # Pillow's name of JPEG files with several pictures.
 _JPEG_FORMATS = ("JPEG", "MPO")
-# JPEG files of more pixels are decoded at a half, a quarter or an eighth of their size.
-_MIN_DRAFT_PIXELS = 2**24
-_MAX_SCANS = 32  # of a progressive JPEG file of as many pixels as there may be
-_TILE_WIDTH, _TILE_HEIGHT = 322, 323  # tags of TIFF
-_MAX_CANVAS_PIXELS = 2**21  # by which the colour of a canvas is chosen
+_MAX_SCANS = 32  # Of a progressive JPEG file with `max_pixels` pixels.
+_TILE_WIDTH, _TILE_HEIGHT = 322, 323  # Tags of TIFF.
+_MAX_CANVAS_PIXELS = 2**21  # From which the color of the canvas is chosen.
 _loading_lock = threading.Lock()
-_BITS_PER_SAMPLE, _MAX_SAMPLE_VALUE = 258, 281  # tags of TIFF
-_MIN_WHITE_LEVEL = 191  # mean of an object that would not show on white
-_HINTS_BY_TYPE = {
+_BITS_PER_SAMPLE, _MAX_SAMPLE_VALUE = 258, 281  # Tags of TIFF.
+_MIN_WHITE_LEVEL = 191  # An object with a higher mean is put on black.
+_HINTS_BY_TYPE: dict[type, str] = {
     bytes: " Wrap the content of a file in io.BytesIO.",
     list: " Pass one list of images, not a list of lists; pixels as an array.",
 }
 
 
-def load_pillow():
-    """Return ``PIL.Image``, which takes a while to load, or say how to install it."""
+def load_pillow() -> ModuleType:
+    """Import and return ``PIL.Image``. Raise an ImportError if Pillow is not installed."""
     try:
         from PIL import Image
     except ImportError as error:
-        raise ImportError('ImageLoader needs Pillow: pip install "skfashion[images]"') from error
+        raise ImportError('Photographs need Pillow: pip install "skfashion[images]"') from error
     return Image
 
 
-def list_of_photographs(X):
-    """Return the photographs in `X` one by one, or raise a ValueError if `X` is no list of them."""
+def list_of_photographs(X: Any) -> list[Any]:
+    """Return a list of the photographs in `X`. Raise a ValueError if `X` is not a list of them."""
     if is_path(X) or hasattr(X, "read") or isinstance(X, load_pillow().Image):
         raise ValueError(
             f"Expected a list of images, got one ({type(X).__name__}): wrap it in a list, [X]."
@@ -83,13 +89,13 @@ def list_of_photographs(X):
     return list(X)
 
 
-def registered_formats(formats):
-    """Return those of the parameter `formats` that Pillow can read here.
+def registered_formats(formats: Sequence[str]) -> list[str]:
+    """Return the formats that the installed Pillow can read.
 
     Raises
     ------
     ValueError
-        If Pillow does not know one that is not among `FORMATS`.
+        If Pillow does not know a format that is not in `FORMATS`.
     """
     Image = load_pillow()
     Image.init()
@@ -103,42 +109,87 @@ def registered_formats(formats):
     return [name for name in names if name in Image.OPEN]
 
 
-def read_rgb(item, position, *, canvas, max_pixels, formats, needed):
+def holds_photographs(X: Any) -> bool:
+    """Return whether `X` is a list of photographs, not of numbers."""
+    if isinstance(X, np.ndarray) and X.ndim > 1 and not (X.ndim == 2 and X.dtype.kind in "OUT"):
+        return False
+    if getattr(X, "ndim", 1) == 2:
+        if X.shape[1:] != (1,) or not len(X):
+            return False
+        X = np.asarray(X)[:, 0]
+    if not len(X) if hasattr(X, "__len__") else True:
+        return False
+    first = next(iter(X))
+    return (
+        is_path(first)
+        or hasattr(first, "read")
+        or isinstance(first, load_pillow().Image)
+        or (isinstance(first, np.ndarray) and first.ndim > 1)
+    )
+
+
+def check_header(item: Any, position: int, *, max_pixels: int, formats: Sequence[str]) -> None:
+    """Raise an error if a file is no image, or has too many pixels, without decoding it.
+
+    Parameters
+    ----------
+    item, position, max_pixels, formats
+        As in :func:`read_rgb`. Items that are no paths are not checked.
+    """
+    if not is_path(item):
+        return
+    name = name_of(item, position)
+    with _opened(item, name) as file:
+        with _pillow_errors(name, formats):
+            image = load_pillow().open(file, formats=formats)
+        _check_size(image.size, max_pixels, name)
+
+
+def read_rgb(
+    item: Any,
+    position: int,
+    *,
+    canvas: Any,
+    max_pixels: int,
+    formats: Sequence[str],
+    reduced_size: Callable[[tuple[int, int]], tuple[int, int] | None],
+) -> Image:
     """Read one photograph.
 
     Parameters
     ----------
     item : str, os.PathLike, binary file, PIL.Image.Image or ndarray
-        A file is read from where it stands, and put back there if it can be.
+        The photograph. A file is read from its current position, and put back there if possible.
     position : int
-        In `X`, for the errors.
-    canvas : str or None
-        Colour that is seen through what is transparent. None: if most of the border is transparent,
-        white, or black where the object is nearly white; else what the border is nearer to.
+        Position in `X`, for error messages.
+    canvas : str, tuple of int or None
+        Color behind transparent pixels. None is white, or black behind a nearly white object, if
+        most of the border is transparent; else the one that the border is nearer to.
     max_pixels : int
-        How many a file or an image of Pillow may have.
-    needed : int
-        Pixels of the longer side that are enough.
+        Maximum number of pixels of a file or an image of Pillow.
+    reduced_size : callable
+        Function from the width and height of a JPEG file to those that suffice, or to None if all
+        pixels are needed.
     formats : list of str
-        Of files, by Pillow's names.
+        Formats of files, by Pillow's names.
 
     Returns
     -------
     PIL.Image.Image
-        Of mode "RGB", upright, with at least one pixel; a new one.
+        New image of mode "RGB", upright, with at least one pixel.
 
     Raises
     ------
     OSError
-        If the system cannot open or read the file.
+        If the file cannot be opened or read.
     ValueError
-        If the file holds no whole image, or the item is none, or has too many pixels.
+        If the item is not an image, or is damaged, or has too many pixels.
     """
     name = name_of(item, position)
     if isinstance(item, np.ndarray):
         return _as_rgb(_from_array(item, name), canvas, name)
     if isinstance(item, load_pillow().Image):
-        if not getattr(item, "tile", None):  # read already
+        if not getattr(item, "tile", None):  # It has been read already.
             _check_size(item.size, max_pixels, name)
             return _as_rgb(item, canvas, name)
         if item.format not in (*formats, *_FORMAT_VARIANTS):
@@ -146,7 +197,7 @@ def read_rgb(item, position, *, canvas, max_pixels, formats, needed):
                 f"{name}: expected an image in one of the formats {', '.join(formats)}, got one in "
                 f"{item.format}. {_FORMATS_HINT}"
             )
-        with _loading_lock, _pillow_errors(name):  # threads may have the same one
+        with _loading_lock, _pillow_errors(name):  # Threads may share the image.
             if getattr(item, "tile", None):
                 _check_cost(item, item.fp, max_pixels, name)
             item.load()
@@ -160,23 +211,23 @@ def read_rgb(item, position, *, canvas, max_pixels, formats, needed):
         with image:
             with _pillow_errors(name):
                 _check_cost(image, file, max_pixels, name)
-                _decode_smaller(image, needed)
+                _decode_smaller(image, reduced_size)
             return _as_rgb(image, canvas, name, is_own=True)
 
 
-def is_path(item):
+def is_path(item: Any) -> bool:
     return isinstance(item, str | os.PathLike)
 
 
-def name_of(item, position):
-    """Return what errors call a photograph: where it is in `X`, and its file if it has one."""
-    file = item if is_path(item) else getattr(item, "name", getattr(item, "filename", None))
-    is_known = is_path(item) or (is_path(file) and file)  # "" of an image that has no file
+def name_of(item: Any, position: int) -> str:
+    """Return the name of a photograph in messages: its position in `X`, and its file if any."""
+    file: Any = item if is_path(item) else getattr(item, "name", getattr(item, "filename", None))
+    is_known = is_path(item) or (is_path(file) and file)  # "" is no file.
     return f"X[{position}] ({os.fspath(file)!r})" if is_known else f"X[{position}]"
 
 
 @contextmanager
-def _opened(item, name):
+def _opened(item: Any, name: str) -> Iterator[BinaryIO]:
     if not is_path(item):
         yield io.BytesIO(_read_rest(item, name))
         return
@@ -192,27 +243,27 @@ def _opened(item, name):
             os.path.abspath(item),
         )
     try:
-        file = open_regular(item)  # closed below; errors of its use are not of opening
+        file = open_regular(item)
     except OSError as error:
         raise OSError(
             error.errno, f"{name} cannot be opened: {error.strerror}", os.path.abspath(item)
         ) from error
-    except ValueError as error:  # a null character
+    except ValueError as error:  # A null character.
         raise ValueError(f"{name}: expected the path of an image, but {error}.") from error
     with file:
         yield file
 
 
-def _read_rest(file, name):
+def _read_rest(file: Any, name: str) -> bytes:
     if getattr(file, "closed", False):
-        raise ValueError(f"{name}: expected an open file, got a closed one: open it again.")
+        raise ValueError(f"{name}: expected an open file, got a closed one. Open it again.")
     can_return = getattr(file, "seekable", bool)()
     start = file.tell() if can_return else None
     content = file.read()
     if can_return:
         file.seek(start)
     if not isinstance(content, bytes):
-        raise ValueError(f"{name}: expected a binary file, got one of text: open it with 'rb'.")
+        raise ValueError(f"{name}: expected a binary file, got a text file. Open it with 'rb'.")
     if not content:
         raise ValueError(
             f"{name}: expected an image, but nothing is left to read: was the file read before? "
@@ -222,7 +273,7 @@ def _read_rest(file, name):
 
 
 @contextmanager
-def _pillow_errors(name, formats=()):
+def _pillow_errors(name: str, formats: Sequence[str] = ()) -> Iterator[None]:
     Image = load_pillow()
     try:
         yield
@@ -231,16 +282,17 @@ def _pillow_errors(name, formats=()):
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(
             f"{name} may be a decompression bomb: {error} Shrink it, or set "
-            "PIL.Image.MAX_IMAGE_PIXELS and max_pixels of ImageLoader if you trust it."
+            "PIL.Image.MAX_IMAGE_PIXELS and max_pixels of the loader if you trust it."
         ) from error
-    except Image.UnidentifiedImageError as error:  # whose text names an object only
+    except Image.UnidentifiedImageError as error:  # Its message names an object only.
         raise ValueError(
             f"{name}: expected an image in one of the formats {', '.join(formats)}, but Pillow "
-            "cannot identify it: it may be something else or a damaged file, or have pixels of a "
-            f"kind that Pillow does not read, such as 64-bit ones. {_FORMATS_HINT}"
+            "cannot identify it. It may be something else or a damaged file, or have pixels that "
+            f"Pillow does not read, such as 64-bit ones. {_FORMATS_HINT}"
         ) from error
     except _DECODING_ERRORS as error:
-        if getattr(error, "errno", None) is not None:  # the system's own, such as of a bad disk
+        # An error of the system, such as of a bad disk.
+        if isinstance(error, OSError) and error.errno is not None:
             raise OSError(error.errno, f"{name} cannot be read: {error.strerror}") from error
         known = f" in one of the formats {', '.join(formats)}" if formats else ""
         raise ValueError(
@@ -249,7 +301,7 @@ def _pillow_errors(name, formats=()):
         ) from error
 
 
-def _check_size(size, max_pixels, name):
+def _check_size(size: tuple[int, ...], max_pixels: int, name: str) -> None:
     width, height = size
     if width * height > max_pixels:
         raise TooLargeError(
@@ -259,18 +311,18 @@ def _check_size(size, max_pixels, name):
 
 
 class TooLargeError(ValueError):
-    """A photograph would take more memory or time than it may."""
+    """A photograph would take too much memory or time."""
 
 
-def _check_cost(image, file, max_pixels, name):
-    """Raise an error if an image, which is not yet read, would take too much memory or time."""
+def _check_cost(image: Any, file: Any, max_pixels: int, name: str) -> None:
+    """Raise a TooLargeError if decoding an image would take too much memory or time."""
     _check_size(image.size, max_pixels, name)
     if image.format in _JPEG_FORMATS:
         n_pixels = image.size[0] * image.size[1]
         if n_pixels * _count_scans(file) > _MAX_SCANS * max_pixels:
             raise TooLargeError(
                 f"{name} has {image.size[0]} x {image.size[1]} pixels in {_count_scans(file)} "
-                "scans, which would take long to decode. Save it as another file, or raise "
+                "scans, which would take long to decode. Save it again without them, or raise "
                 "max_pixels if you trust it."
             )
     tags = getattr(image, "tag_v2", {})
@@ -278,8 +330,8 @@ def _check_cost(image, file, max_pixels, name):
     _check_size(tile, max_pixels, f"A tile of {name}")
 
 
-def _count_scans(file):
-    """Count the scans of a JPEG file; few of them are those of pictures within it."""
+def _count_scans(file: Any) -> int:
+    """Count the scans of a JPEG file, including those of its few embedded pictures."""
     here = file.tell()
     file.seek(0)
     count, last = 0, b""
@@ -290,20 +342,20 @@ def _count_scans(file):
     return count
 
 
-def _decode_smaller(image, needed):
-    """Have a large JPEG file decoded at a part of its size, if `needed` pixels a side are left."""
-    if image.format not in _JPEG_FORMATS or image.size[0] * image.size[1] <= _MIN_DRAFT_PIXELS:
-        return
-    part = max(1, max(image.size) // needed)
-    image.draft(None, [-(-side // part) for side in image.size])
+def _decode_smaller(
+    image: Any, reduced_size: Callable[[tuple[int, int]], tuple[int, int] | None]
+) -> None:
+    """Have a JPEG file decoded at a part of its size, if that is enough."""
+    if image.format in _JPEG_FORMATS and (size := reduced_size(image.size)):
+        image.draft(None, size)
 
 
-def _check_not_empty(shape, name):
+def _check_not_empty(shape: tuple[int, ...], name: str) -> None:
     if 0 in shape:
         raise ValueError(f"{name}: expected at least one pixel, got an image of shape {shape}.")
 
 
-def _from_array(array, name):
+def _from_array(array: NDArray, name: str) -> Image:
     shape = array.shape
     if not (array.ndim == 2 or (array.ndim == 3 and 1 <= shape[2] <= 4)):
         raise ValueError(
@@ -318,7 +370,7 @@ def _from_array(array, name):
     return load_pillow().fromarray(np.ascontiguousarray(array))
 
 
-def _to_bytes(array, name):
+def _to_bytes(array: NDArray, name: str) -> NDArray:
     if array.dtype.kind not in "bf":
         raise ValueError(
             f"{name}: expected bytes from 0 to 255 (uint8), or floating-point numbers or booleans "
@@ -336,8 +388,8 @@ def _to_bytes(array, name):
     return np.rint(array * np.float32(255)).astype(np.uint8)
 
 
-def _as_rgb(image, canvas, name, *, is_own=False):
-    """Return a photograph in RGB; where it `is_own`, nobody else needs it as it was."""
+def _as_rgb(image: Any, canvas: Any, name: str, *, is_own: bool = False) -> Image:
+    """Return a photograph in RGB. It may be changed in place if it `is_own`."""
     from PIL import ImageOps
 
     _check_not_empty(image.size, name)
@@ -347,8 +399,10 @@ def _as_rgb(image, canvas, name, *, is_own=False):
         getattr(image, "tile", "")
     )  # which says how to read it, until it is read
     with _pillow_errors(name):
-        upright = ImageOps.exif_transpose(image, in_place=is_own) or image
-    if upright.mode.startswith(("I", "F")):  # 16 bits and more, which Pillow would clip to 8
+        if is_own:
+            ImageOps.exif_transpose(image, in_place=True)
+        upright = image if is_own else ImageOps.exif_transpose(image)
+    if upright.mode.startswith(("I", "F")):  # 16 bits and more. Pillow would clip them to 8.
         pixels = np.asarray(upright)
         if pixels.dtype.kind in "iu":
             if pixels.min() < 0:
@@ -359,11 +413,11 @@ def _as_rgb(image, canvas, name, *, is_own=False):
             white = _white_level(pixels.max(), tags, name)
             pixels = np.divide(pixels, np.float32(white), dtype=np.float32)
         upright = _from_array(pixels, name)
-    elif is_deep and upright.mode in ("LA", "RGB", "RGBA"):  # Pillow keeps the upper 8 bits
-        colors = upright.getextrema()[: 1 if upright.mode == "LA" else 3]
+    elif is_deep and upright.mode in ("RGB", "RGBA"):  # Pillow keeps the upper 8 bits.
+        colors: Any = upright.getextrema()[:3]
         _check_depth(max(high for _, high in colors) << 8, name)
     with _pillow_errors(name):
-        if upright.mode == "La":  # premultiplied, which Pillow converts to one mode only
+        if upright.mode == "La":  # Premultiplied. Pillow converts it to LA only.
             upright = upright.convert("LA")
         if upright.has_transparency_data:
             upright = upright if upright.mode == "RGBA" else upright.convert("RGBA")
@@ -372,48 +426,48 @@ def _as_rgb(image, canvas, name, *, is_own=False):
         return upright.convert("RGB")
 
 
-def _white_level(highest, tags, name):
-    """Return the level that is white, of integer pixels of more than 8 bits."""
+def _white_level(highest: int, tags: Any, name: str) -> int:
+    """Return the level of white in integer pixels of more than 8 bits."""
     told = _max_tag_value(tags, _MAX_SAMPLE_VALUE)
     if told and highest <= told:
         return told
     bits = _max_tag_value(tags, _BITS_PER_SAMPLE)
     if 8 < bits < 16:
         return 2**bits - 1
-    if highest <= 255:  # bytes, as Pillow's own conversions leave them
+    if highest <= 255:  # Bytes that Pillow has converted.
         return 255
     _check_depth(highest, name)
     return 65535
 
 
-def _max_tag_value(tags, number):
+def _max_tag_value(tags: Any, number: int) -> int:
     value = tags.get(number)
     values = value if isinstance(value, tuple) else (value,)
     return max((n for n in values if isinstance(n, int)), default=0)
 
 
-def _check_depth(highest, name):
+def _check_depth(highest: int, name: str) -> None:
     if highest < 2**14:
         raise ValueError(
-            f"{name}: expected pixels of up to 65535, as 16 bits hold, found none above {highest}: "
-            "they may have 10, 12 or 14 bits, which the file does not tell. Convert it to 8 bits, "
-            "or pass an array, divided by the largest pixel there can be."
+            f"{name}: expected pixels of up to 65535 (16 bits), found none above {highest}: they "
+            "may have 10, 12 or 14 bits, but the file does not say so. Convert it to 8 bits, or "
+            "pass an array, divided by the largest possible pixel."
         )
 
 
-def _canvas_of(image):
-    # Of a large one, a smaller one tells enough.
+def _canvas_of(image: Any) -> str:
+    # A smaller image is enough.
     factor = max(1, isqrt(image.size[0] * image.size[1] // _MAX_CANVAS_PIXELS))
     pixels = np.asarray(image.reduce(factor) if factor > 1 else image)
     alpha = pixels[:, :, 3] / np.float32(255)
     if not alpha.any():
         return "white"
     border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
-    if np.median(border) < 0.5:  # an object, cut out
+    if np.median(border) < 0.5:  # A cut-out object.
         return "black" if _mean_level(pixels, alpha) > _MIN_WHITE_LEVEL else "white"
     alpha[1:-1, 1:-1] = 0
     return "white" if _mean_level(pixels, alpha) > 127.5 else "black"
 
 
-def _mean_level(pixels, alpha):
+def _mean_level(pixels: NDArray, alpha: NDArray) -> float:
     return np.average(pixels[:, :, :3].mean(axis=2), weights=alpha)

@@ -1,4 +1,9 @@
+from __future__ import annotations
+
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 
 from skfashion._base import Estimator
@@ -12,38 +17,35 @@ from skfashion._validation import (
     validate_images,
 )
 
-_ROWS_PER_BLOCK = 1024  # at a time: few enough to stay in the processor's cache
+_ROWS_PER_BLOCK = 1024  # Few enough to stay in the cache of the processor.
 
 
-def _subtract(rows, low, *, out):
-    # In the larger type of the two: that of `out` may not hold two large pixels apart.
+def _subtract(rows: NDArray, low: float, *, out: NDArray) -> None:
+    # In the larger dtype of the two, because that of `out` may have too few digits.
     dtype = np.result_type(rows, out)
     np.subtract(rows, low, out=out, dtype=dtype, casting="same_kind")
 
 
 class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
-    """Scale pixels from the range of their file format to the range that a network takes.
+    """Scale pixels from the range of their file format to the range that a network expects.
 
-    The scale is known beforehand (a byte goes from 0 to 255), so nothing is learned from the
-    data: images are scaled alike whichever images they are with, and :meth:`transform` is right
-    without a fit.
+    The range is known (a byte goes from 0 to 255), so that nothing is learned from the data. All
+    images are scaled in the same way, and :meth:`transform` needs no fit.
 
     Parameters
     ----------
     pixel_range : tuple of two numbers, default=(0, 255)
-        Lowest and highest pixel that can occur. Pixels that were divided by 255 already need
-        ``(0, 1)``.
+        Lowest and highest possible pixel. Pixels that were divided by 255 need ``(0, 1)``.
 
     feature_range : tuple of two numbers, default=(0, 1)
-        What the lowest and the highest pixel become.
+        Scaled values of the lowest and the highest pixel.
 
     dtype : dtype or None, default=numpy.float32
-        Floating-point type of the output. Images need no more than 32 bits, whatever type they
-        came in. None keeps the type of floating-point input, and gives float32 for the rest.
+        Floating-point dtype of the output. 32 bits are enough for images. None keeps the dtype of
+        floating-point input, and is float32 for other input.
 
     clip : bool, default=False
-        What becomes of pixels outside `pixel_range`: an error if False, the nearest end of
-        `feature_range` if True.
+        If True, pixels outside `pixel_range` are clipped to it. If False, they are an error.
 
     Attributes
     ----------
@@ -51,21 +53,21 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
         Number of pixels (times channels) of an image seen during :meth:`fit`.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where the input of :meth:`fit` had any.
+        Names of the columns, if the input of :meth:`fit` had any.
 
     See Also
     --------
-    skfashion.preprocessing.ImageReshaper : Rows of pixels to images.
+    skfashion.preprocessing.ImageReshaper : Reshapes rows of pixels to images.
     sklearn.preprocessing.MinMaxScaler : Learns the range of each feature from the data.
 
     Notes
     -----
-    A ``numpy.memmap`` is scaled to another one, on a temporary file that goes when the array does;
-    so it may be larger than memory.
+    A ``numpy.memmap``, which may be larger than memory, is scaled to another one. Its temporary
+    file is removed with the array.
 
-    The result is exactly the correctly rounded ``pixel / 255`` with the default ranges. The
-    input is never changed, and the output is a new array. Rows can be put out as data frames
-    (``set_output``), images cannot.
+    With the default ranges, the result is the correctly rounded ``pixel / 255``. The input never
+    changes, and the output is a new array. ``set_output`` can turn rows, but not images, into data
+    frames.
 
     Examples
     --------
@@ -83,11 +85,18 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
     _parameter_constraints = {
         "pixel_range": [tuple, list],
         "feature_range": [tuple, list],
-        "dtype": "no_validation",  # NumPy knows what a dtype is
+        "dtype": "no_validation",  # NumPy validates it.
         "clip": ["boolean"],
     }
 
-    def __init__(self, pixel_range=(0, 255), feature_range=(0, 1), *, dtype=np.float32, clip=False):
+    def __init__(
+        self,
+        pixel_range: tuple[float, float] = (0, 255),
+        feature_range: tuple[float, float] = (0, 1),
+        *,
+        dtype: DTypeLike | None = np.float32,
+        clip: bool = False,
+    ) -> None:
         self.pixel_range = pixel_range
         self.feature_range = feature_range
         self.dtype = dtype
@@ -95,8 +104,8 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
 
     @as_one_task
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
-        """Check the parameters and the pixels; nothing is learned but the number of pixels.
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Check the parameters and the pixels; only the number of pixels is learned.
 
         Parameters
         ----------
@@ -119,8 +128,8 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
         Warns
         -----
         UserWarning
-            If all pixels are less than a 64th of `pixel_range`, as where bytes were divided by 255
-            before.
+            If all pixels are less than 1/64 of `pixel_range`, for example because bytes were
+            divided by 255 before.
         """
         with unchanged_on_error(self):
             low, high, *_ = self._check_params()
@@ -131,7 +140,7 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
             compare_range("pixel_range of PixelScaler", (low, high), self._largest_pixel)
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray:
         """Scale pixels.
 
         Parameters
@@ -153,20 +162,20 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
         Warns
         -----
         UserWarning
-            If the largest pixel is more than 64 times that of :meth:`fit`, or less than a 64th of
-            it, as where bytes were divided by 255 before.
+            If the largest pixel differs from that of :meth:`fit` by a factor of more than 64, for
+            example because only one of them was divided by 255.
         """
         low, high, feature_low, feature_high = self._check_params()
         rows, image_shape = validate_images(self, X, reset=False)
         dtype = self._output_dtype(rows)
         self._check_pixels(rows, low, high)
         compare_scale(self, rows, reset=False)
-        # What is on disk, as it may not fit into memory, is scaled to disk.
+        # An array on disk may not fit into memory.
         make = temporary_memmap if isinstance(X, np.memmap) else np.empty
         scaled = make(rows.shape, dtype)
         for start in range(0, len(rows), _ROWS_PER_BLOCK):
             part = scaled[start : start + _ROWS_PER_BLOCK]
-            # Beyond what dtype holds are pixels that are clipped only.
+            # Only pixels that will be clipped can overflow.
             with np.errstate(over="ignore"):
                 _subtract(rows[start : start + _ROWS_PER_BLOCK], low, out=part)
             part /= high - low
@@ -176,7 +185,7 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
                 np.clip(part, feature_low, feature_high, out=part)
         return restore_shape(self, scaled, X, image_shape)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> NDArray:
         """Scale back from `feature_range` to `pixel_range`.
 
         Parameters
@@ -187,19 +196,19 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
         Returns
         -------
         ndarray of the shape of `X`
-            Floating-point pixels in `dtype`, neither rounded nor clipped: for bytes again, take
-            ``np.rint(pixels).astype(np.uint8)``.
+            Floating-point pixels in `dtype`, neither rounded nor clipped.
+            ``np.rint(pixels).astype(np.uint8)`` converts them to bytes.
 
         Raises
         ------
         ValueError
-            If scaled pixels are not finite real numbers, or so far outside `feature_range` that
-            `dtype` does not hold their pixels.
+            If scaled pixels are not finite real numbers, or are so far outside `feature_range` that
+            their pixels overflow `dtype`.
         """
         low, high, feature_low, feature_high = self._check_params()
         rows, image_shape = validate_images(self, X, reset=False)
         pixels = np.empty(rows.shape, self._output_dtype(rows))
-        with np.errstate(over="ignore"):  # which is an error below
+        with np.errstate(over="ignore"):  # Infinite pixels raise an error below.
             _subtract(rows, feature_low, out=pixels)
             pixels /= feature_high - feature_low
             pixels *= high - low
@@ -212,7 +221,7 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
         return pixels if image_shape is None else pixels.reshape(np.asarray(X).shape)
 
     def _scale_tensor(self, pixels):
-        """Scale a tensor of keras, without a look at its values."""
+        """Scale a tensor of keras without checks of its values."""
         import keras
 
         low, high, feature_low, feature_high = self._check_params()
@@ -221,7 +230,7 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
         return keras.ops.clip(scaled, feature_low, feature_high) if self.clip else scaled
 
     def _check_params(self):
-        self._validate_params()  # transform may be the first method called
+        self._validate_params()  # fit need not come first.
         if self.dtype is not None:
             try:
                 is_float = np.dtype(self.dtype).kind == "f"
@@ -237,7 +246,7 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
         )
 
     def _output_dtype(self, rows):
-        """Return the type of scaled pixels, having checked that it holds both ranges."""
+        """Return the dtype of scaled pixels. Raise a ValueError if it cannot hold both ranges."""
         dtype = np.dtype(np.float32) if self.dtype is None else np.dtype(self.dtype)
         if self.dtype is None and rows.dtype.kind == "f":
             dtype = rows.dtype
@@ -254,7 +263,7 @@ class PixelScaler(OneToOneFeatureMixin, TransformerMixin, Estimator):
         return dtype
 
     def _check_pixels(self, rows, low, high):
-        # Bytes in the range of bytes, the usual case, need no look at 47 million pixels.
+        # In the usual case, bytes in the range of bytes, there is nothing to check.
         of_bytes = rows.dtype == np.uint8 and low <= 0 and high >= 255
         if self.clip or of_bytes or rows.size == 0:
             return

@@ -1,7 +1,11 @@
+from __future__ import annotations
+
 from math import ceil, floor, isfinite
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_random_state
 
@@ -18,30 +22,36 @@ from skfashion._validation import (
     validate_images,
 )
 
-# All that NumPy has up to 64 bits; what comes in any other type is made float64.
+# Dtypes that are kept: those with up to 64 bits. All others become float64.
 _DTYPES = [np.float64, np.float32, np.float16, *np.typecodes["AllInteger"], np.bool_]
 
 
-def _limits(dtype):
-    """Return the smallest and the largest number of a type."""
+def _limits(dtype: np.dtype) -> tuple[float, float]:
+    """Return the smallest and the largest number of a dtype."""
     if dtype.kind == "b":
         return 0, 1
     info = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
-    # As Python's own numbers, beside which no bound overflows.
+    # Python numbers do not overflow in comparisons.
     return np.array([info.min, info.max]).tolist()
 
 
-def _draw_rectangles(n, height, width, area_range, aspect_range, random_state):
+def _draw_rectangles(
+    n: int,
+    height: int,
+    width: int,
+    area_range: tuple[float, float],
+    aspect_range: tuple[float, float],
+    random_state: np.random.RandomState,
+) -> tuple[NDArray, ...]:
     """Draw rectangles that lie inside the image.
 
     Returns
     -------
     tops, lefts, heights, widths : ndarray of shape (n,) of int
-        In pixels.
+        Positions and sides in pixels.
     """
     areas = np.maximum(random_state.uniform(*area_range, n) * (height * width), 1)
-    # Neither side is longer than the image's between these two, the lower of which is never above
-    # the upper.
+    # The rectangle fits into the image between these two ratios, which are in ascending order.
     fitting = areas / width**2, height**2 / areas
     ratios = random_state.uniform(*(np.clip(ratio, *fitting) for ratio in aspect_range))
     heights = np.clip(np.rint(np.sqrt(areas * ratios)), 1, height)
@@ -51,7 +61,9 @@ def _draw_rectangles(n, height, width, area_range, aspect_range, random_state):
     return tuple(side.astype(np.intp) for side in (tops, lefts, heights, widths))
 
 
-def _draw_values(n, fill_range, dtype, random_state):
+def _draw_values(
+    n: int, fill_range: tuple[float, float], dtype: np.dtype, random_state: np.random.RandomState
+) -> NDArray:
     low, high = fill_range
     if dtype.kind == "f":
         return random_state.uniform(low, high, n).astype(dtype)
@@ -61,11 +73,11 @@ def _draw_values(n, fill_range, dtype, random_state):
 class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
     """Fill a random rectangle of some images with a random value, to train more robust networks.
 
-    Part of a garment is hidden, so that a network learns to go by all of it. Images are erased
-    in training only: :meth:`fit_transform` and :meth:`augment` erase, :meth:`transform` returns
-    images as they are. As a step of a pipeline, each image is erased once, before training; as
-    the `augmenter` of :class:`~skfashion.neural_network.KerasCNNClassifier`, anew in each epoch,
-    which is what the paper does.
+    A rectangle hides part of a garment, so that a network learns to use all of it. Images are
+    erased in training only: :meth:`fit_transform` and :meth:`augment` erase, and :meth:`transform`
+    returns unchanged images. As a step of a pipeline, it erases each image once, before training.
+    As the `augmenter` of :class:`~skfashion.neural_network.KerasCNNClassifier`, it erases again in
+    each epoch, as in the paper.
 
     Parameters
     ----------
@@ -73,31 +85,30 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
         Probability, in [0, 1], that an image is erased.
 
     area_range : tuple of two numbers, default=(0.02, 0.4)
-        Smallest and largest part of the image's area, in [0, 1], that a rectangle covers. The
-        area is drawn uniformly between them, then rounded to whole pixels, at least one.
+        Smallest and largest area of a rectangle, as a fraction of the image, in [0, 1]. The area is
+        drawn from a uniform distribution and rounded to whole pixels, at least one.
 
     aspect_range : tuple of two numbers, default=(0.3, 1/0.3)
-        Smallest and largest height of a rectangle divided by its width, above 0. The ratio is
-        drawn uniformly from those between them with which a rectangle of the area drawn fits
-        into the image; where there is none, the nearest one that fits is taken.
+        Smallest and largest ratio of height to width of a rectangle, above 0. The ratio is drawn
+        from a uniform distribution over those ratios with which the rectangle fits into the image.
+        If there is none, it is the nearest ratio with which it fits.
 
     fill_range : tuple of two numbers, default=(0, 255)
-        Smallest and largest fill value; may be equal. Floating-point images are filled with
-        values drawn uniformly between them, others with integers from them, both ends
-        included. Pixels scaled to [0, 1] need ``(0, 1)``.
+        Smallest and largest fill value, which may be equal. Values are drawn from a uniform
+        distribution: real numbers for floating-point images, integers, with both ends, for others.
+        Pixels scaled to [0, 1] need ``(0, 1)``.
 
     pixel_level : bool, default=False
-        Whether a value is drawn for each channel of each pixel of a rectangle, instead of one for
-        all of it.
+        Whether a value is drawn for each channel of each pixel, instead of one per rectangle.
 
     image_shape : int, tuple of int or None, default=None
-        ``(height, width)`` or ``(height, width, channels)`` of the images in rows of pixels; an int
-        is both height and width. None infers it: a square gray image where the number of features
-        is a square, else a strip of height 1.
+        ``(height, width)`` or ``(height, width, channels)`` of the images in rows of pixels. An int
+        is both height and width. None is a square gray image if the number of features is a square,
+        else a strip of height 1.
 
     random_state : int, RandomState instance or None, default=None
-        Draws images, rectangles and fill values. An int makes each call draw the same ones; None
-        and a RandomState make each call draw others.
+        Seed or generator of the choice of images, the rectangles and the fill values. With an int,
+        each call draws the same ones; with None or a RandomState, others.
 
     Attributes
     ----------
@@ -108,7 +119,7 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
         Number of pixels (times channels) of an image seen during :meth:`fit`.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where the input of :meth:`fit` had any.
+        Names of the columns, if the input of :meth:`fit` had any.
 
     See Also
     --------
@@ -118,15 +129,15 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
     -----
     Z. Zhong, L. Zheng, G. Kang, S. Li and Y. Yang, "Random Erasing Data Augmentation", 2017
     (arXiv:1708.04896), with the parameters and defaults of write-up C, "KNN against CNN". Both
-    draw area, ratio and position together until a rectangle lies inside the image, which favours
-    small ones. Here the position is drawn last, uniformly from those at which the rectangle lies
-    inside the image, so that areas are as asked.
+    draw area, ratio and position together until a rectangle lies inside the image, which favors
+    small ones. Here, the position is drawn last, from those at which the rectangle lies inside the
+    image, so that the areas have the specified distribution.
 
-    The sides are rounded to whole pixels, so that areas and ratios at the ends of their ranges can
-    come out a little beyond them, on small images above all.
+    Sides are rounded to whole pixels. Areas and ratios can therefore be slightly outside their
+    ranges, especially in small images.
 
-    The type of the images is kept (numbers of more than 64 bits, or in another byte order than the
-    machine's, become float64) and the input is never changed.
+    The dtype of the images stays the same, except that numbers with more than 64 bits or in another
+    byte order than the machine's become float64. The input never changes.
 
     Examples
     --------
@@ -155,15 +166,15 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
 
     def __init__(
         self,
-        p=0.5,
+        p: float = 0.5,
         *,
-        area_range=(0.02, 0.4),
-        aspect_range=(0.3, 1 / 0.3),
-        fill_range=(0, 255),
-        pixel_level=False,
-        image_shape=None,
-        random_state=None,
-    ):
+        area_range: tuple[float, float] = (0.02, 0.4),
+        aspect_range: tuple[float, float] = (0.3, 1 / 0.3),
+        fill_range: tuple[float, float] = (0, 255),
+        pixel_level: bool = False,
+        image_shape: int | tuple[int, ...] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.p = p
         self.area_range = area_range
         self.aspect_range = aspect_range
@@ -174,8 +185,8 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
 
     @as_one_task
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
-        """Check the parameters, and find the shape of the images.
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Check the parameters and learn the shape of the images.
 
         Parameters
         ----------
@@ -192,13 +203,13 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
         Raises
         ------
         ValueError
-            If a parameter is out of range, `image_shape` does not hold as many values as a row
-            or differs from the shape of the images, or `fill_range` exceeds the type of `X`.
+            If a parameter is out of range, `image_shape` does not have as many values as a row or
+            differs from the shape of the images, or `fill_range` exceeds the dtype of `X`.
 
         Warns
         -----
         UserWarning
-            If `fill_range` cannot be that of the pixels, as where bytes were divided by 255 before.
+            If `fill_range` does not match the pixels, for example because they were divided by 255.
         """
         with unchanged_on_error(self):
             rows, found = validate_images(self, X, reset=True, dtype=_DTYPES)
@@ -207,8 +218,8 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
             self.image_shape_ = self._image_shape(rows, found)
         return self
 
-    def transform(self, X):
-        """Return the images as they are, as nothing is to be erased in prediction.
+    def transform(self, X: ArrayLike) -> NDArray:
+        """Return the images unchanged, because nothing is erased in prediction.
 
         Parameters
         ----------
@@ -218,13 +229,13 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
         Returns
         -------
         ndarray of the shape of `X`
-            `X` itself where it is an array of a type that is kept.
+            `X` itself if it is an array of a dtype that is kept.
         """
         rows, found = validate_images(self, X, reset=False, dtype=_DTYPES)
         return restore_shape(self, rows, X, found)
 
-    def fit_transform(self, X, y=None):
-        """Fit, and erase.
+    def fit_transform(self, X: ArrayLike, y: Any = None) -> NDArray:
+        """Fit, then erase.
 
         Parameters
         ----------
@@ -236,16 +247,16 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
         Returns
         -------
         ndarray of the shape of `X`
-            New images, of which about the part `p` are erased.
+            New images, of which about the fraction `p` is erased.
         """
         return self.fit(X).augment(X)
 
-    def augment(self, X):
-        """Erase, whether fitted or not; nothing is learned.
+    def augment(self, X: ArrayLike) -> NDArray:
+        """Erase without learning anything. No fit is needed.
 
-        Training calls this for each batch, so it does not compare `fill_range` with the pixels:
-        :meth:`fit` does, and :meth:`KerasCNNClassifier.fit
-        <skfashion.neural_network.KerasCNNClassifier.fit>`.
+        Training calls this method for each batch, so that it does not compare `fill_range` with the
+        pixels. :meth:`fit` and :meth:`KerasCNNClassifier.fit
+        <skfashion.neural_network.KerasCNNClassifier.fit>` do.
 
         Parameters
         ----------
@@ -255,17 +266,17 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
         Returns
         -------
         ndarray of the shape of `X`
-            New images, of which about the part `p` are erased.
+            New images, of which about the fraction `p` is erased.
 
         Raises
         ------
         ValueError
-            As :meth:`fit`.
+            As in :meth:`fit`.
         """
-        from ._fill import fill  # numba, which takes a while to load
+        from ._fill import fill  # Loads numba, which takes a while.
 
-        self._validate_params()  # no fit need have come before
-        # Another takes the place of one not fitted, as nothing is to be learned here.
+        self._validate_params()  # fit need not come first.
+        # Validation would set attributes of an estimator that is not fitted.
         is_fitted = hasattr(self, "n_features_in_")
         estimator = self if is_fitted else RandomErasing()
         rows, found = validate_images(estimator, X, reset=not is_fitted, dtype=_DTYPES)
@@ -305,7 +316,7 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
                 )
             return asked
         learned = found or getattr(self, "image_shape_", infer_image_shape(n_features))
-        return resolve_image_shape(learned, n_features)  # which may have been set since the fit
+        return resolve_image_shape(learned, n_features)  # It may have changed since the fit.
 
     def _check_ranges(self, dtype):
         """Return area_range, aspect_range and fill_range, for images of a type."""
@@ -318,7 +329,7 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
         )
         if dtype.kind != "f" and ceil(self.fill_range[0]) > floor(self.fill_range[1]):
             raise ValueError(
-                f"fill_range must hold an integer for {dtype} images, got {self.fill_range!r}."
+                f"fill_range must contain an integer for {dtype} images, got {self.fill_range!r}."
             )
         if not isfinite(high - low):
             raise ValueError(f"fill_range must be narrower to draw from, got {self.fill_range!r}.")
@@ -335,13 +346,13 @@ class RandomErasing(OneToOneFeatureMixin, TransformerMixin, Estimator):
                 within=Interval(Real, 0, None, closed="neither"),
                 may_be_one_number=True,
             ),
-            self.fill_range,  # not as floats, which cannot tell all integers apart
+            self.fill_range,  # Floats cannot represent all integers.
         )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
-        # fit_transform erases, transform does not: scikit-learn's checks would compare the two.
+        # scikit-learn's checks would compare fit_transform, which erases, with transform.
         tags.non_deterministic = True
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32", "float16"]
