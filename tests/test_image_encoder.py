@@ -127,6 +127,16 @@ def own_model(size=40, **options):
     return keras.Model(inputs, means)
 
 
+@pytest.fixture
+def registered():
+    """Objects registered with keras, which a pickle of a keras model adds to."""
+    before = dict(keras.saving.get_custom_objects())
+    yield
+    keras.saving.get_custom_objects().clear()
+    keras.saving.get_custom_objects().update(before)
+
+
+@pytest.mark.usefixtures("registered")
 def test_a_model_of_the_users_own_gets_the_pixels(paths):
     images = ImageLoader((40, 40, 3)).transform(paths)
     encoder = ImageEncoder(own_model(), image_size=40, resize="squeeze")

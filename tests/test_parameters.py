@@ -85,7 +85,7 @@ def test_of_an_estimator(clothes, estimator, parameter, value):
 )
 def test_of_a_function(function, parameter, value):
     required = {
-        name: None
+        name: "." if name == "folder" else None
         for name, of in inspect.signature(function).parameters.items()
         if of.default is of.empty and of.kind is of.POSITIONAL_OR_KEYWORD
     }

@@ -405,7 +405,7 @@ def test_memory_refuses_open_files_and_knows_files_in_memory(photographs, tmp_pa
     contents = [Path(path).read_bytes() for path in photographs[0][:6]]
     y = photographs[1][:6]
     pipeline = make_knn_pipeline(from_files=True, n_neighbors=1, memory=str(tmp_path))
-    refused = pytest.raises(ValueError, match=r"X\[1\] is an open file.* pass its path")
+    refused = pytest.raises(ValueError, match=r"X\[1\] is an open file.* Pass its path")
     with open(photographs[0][0], "rb") as file, refused:
         pipeline.fit([photographs[0][0], file], y[:2])
     for order in (slice(None), slice(None, None, -1)):
