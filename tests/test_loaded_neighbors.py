@@ -31,6 +31,7 @@ def test_what_was_written_is_loaded():
     assert search.n_rows == 6
     assert search.effective_metric == "euclidean"
     assert not search.rows.flags.writeable
+    assert loaded(fitted()).n_samples_fit_ == 6
 
 
 @pytest.mark.parametrize(
@@ -59,11 +60,18 @@ def broken():
     return matrix
 
 
+def beyond_the_last_column():
+    matrix = csr_array(ROWS)
+    matrix.indices[0] = 99
+    return matrix
+
+
 @pytest.mark.parametrize(
     "changed",
     [
         {"rows": LEFT_OUT},
         {"rows": broken()},
+        {"rows": beyond_the_last_column()},
         {"parameters": {"n_neighbours": 2}},
         {"parameters": {"algorithm": "none of these"}},
         {"rows": ROWS[0]},
@@ -95,7 +103,7 @@ def test_other_versions_are_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert vars(loaded(reshaper)) == vars(reshaper)
-    for version, words in [("9.9", r"version 9\.9"), (LEFT_OUT, "version unknown")]:
+    for version, words in [("9.9", r"version 9\.9"), (LEFT_OUT, "version unknown when")]:
         with pytest.warns(InconsistentVersionWarning, match=words) as record:
             assert vars(loaded(reshaper, _skfashion_version=version)) == vars(reshaper)
         assert record[0].message.current_sklearn_version == __version__

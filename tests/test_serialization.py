@@ -16,6 +16,7 @@ from skfashion.neural_network.runtime._serialization import (
     pack_parameters,
     serialize,
 )
+from skfashion.neural_network.runtime._trained_network import TrainedNetwork
 
 
 def no_layer(images):
@@ -85,6 +86,11 @@ def test_modules_of_all_registered_classes_are_imported_first():
     with mock.patch.object(_serialization, "import_module") as imported:
         deserialize(serialize(keras.optimizers.Adam()), "optimizer")
     assert {call.args[0] for call in imported.call_args_list} >= ours
+
+
+def test_a_network_with_other_parts_is_refused():
+    with pytest.raises(ValueError, match=r"damaged.* Expected \['_.*got \['_n_classes'\]"):
+        object.__new__(TrainedNetwork).__setstate__({"_n_classes": 2})
 
 
 def with_a_lambda():
