@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 
 from skfashion import ImageEncoder, ImageLoader, VectorizedKNNClassifier, make_photo_pipeline
 from skfashion.datasets import load_image_folder, make_fashion_images
+from skfashion.inspection import PredictionGridDisplay
 from skfashion.neural_network.architectures._efficientnet_lite import efficientnet_lite0_features
 from skfashion.neural_network.architectures._pretrained_weights import load_imagenet_weights
 from skfashion.preprocessing import _loader
@@ -105,6 +106,38 @@ def test_pixels_of_another_range_are_warned_of():
         ImageEncoder(**SMALL).transform(X)
 
 
+@pytest.mark.parametrize("n_channels", [3, 4])
+def test_one_photograph_is_not_many_gray_images(n_channels):
+    with pytest.raises(ValueError, match=r"Wrap one image in a list, \[X\]"):
+        ImageEncoder(**SMALL).transform(np.zeros((40, 30, n_channels), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        ("a.jpg", ValueError, r"got one \(str\): wrap it in a list"),
+        ([b"content"], ValueError, r"X\[0\]: expected a path, .* got bytes\. Wrap the content"),
+        ([None], ValueError, r"X\[0\]: expected a path, .* got NoneType"),
+        ([], ValueError, "Expected at least one image"),
+        ((path for path in ["a.jpg"]), ValueError, r"got generator\. Pass list\(X\)"),
+        (["nowhere.jpg"], FileNotFoundError, r"X\[0\] \('nowhere\.jpg'\) cannot be opened"),
+        ([1, 2, 3], ValueError, "Expected 2D array, got 1D array"),
+        (np.array([["a", "b"]]), ValueError, "got strings"),
+    ],
+)
+def test_what_holds_no_photographs(X, error, message):
+    with pytest.raises(error, match=message):
+        ImageEncoder(**SMALL).transform(X)
+
+
+def test_displays_take_the_paths(folder):
+    X, y = load_image_folder(folder, return_X_y=True)
+    pipeline = make_photo_pipeline(**SMALL).fit(X, y)
+    display = PredictionGridDisplay.from_estimator(pipeline, X, y)
+    assert display.images.shape[1:] == (64, 64, 3)
+    assert_allclose(display.y_proba, pipeline.predict_proba(X)[: len(display.y_proba)], atol=1e-4)
+
+
 @pytest.mark.parametrize("n_channels", [2, 4])
 def test_pixels_with_other_channels_are_refused(n_channels):
     with pytest.raises(ValueError, match=rf"1 channel \(gray\) or 3 .*, got {n_channels}\."):
@@ -156,8 +189,9 @@ def test_a_model_of_other_images_or_without_features_is_refused(paths):
 
 @pytest.mark.parametrize("name", ["resnet", "_private", "efficientnet"])
 def test_other_names_are_refused(paths, name):
-    with pytest.raises(ValueError, match=r"model must be 'efficientnet_lite0'.*MobileNetV2"):
-        ImageEncoder(name).transform(paths)
+    for refuse in (ImageEncoder(name).fit, ImageEncoder(name).transform):
+        with pytest.raises(ValueError, match=r"model must be 'efficientnet_lite0'.*MobileNetV2"):
+            refuse(paths)
 
 
 @pytest.mark.slow

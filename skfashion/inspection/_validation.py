@@ -13,7 +13,9 @@ from sklearn.utils.validation import column_or_1d
 
 from skfashion._sklearn import Interval, num_samples, safe_indexing, validate_parameter_constraints
 from skfashion._validation import infer_image_shape, resolve_image_shape, split_images
+from skfashion.neural_network import ImageEncoder
 from skfashion.preprocessing._loader import Loader
+from skfashion.preprocessing._photographs import holds_photographs
 
 # Rounding errors may move pixels out of [0, 1] by this much.
 _PIXEL_TOLERANCE = 1e-3
@@ -41,8 +43,8 @@ def load_photographs(estimator: Any, *photographs: Any) -> tuple[Any, list[Any]]
     Parameters
     ----------
     estimator : estimator
-        A fitted estimator. It may be a pipeline that begins with a loader of photographs, or a
-        search over such a pipeline.
+        A fitted estimator. It may be a pipeline that begins with a loader or an encoder of
+        photographs, or a search over such a pipeline.
     *photographs : array-like
         Input of `estimator`, such as paths.
 
@@ -55,8 +57,11 @@ def load_photographs(estimator: Any, *photographs: Any) -> tuple[Any, list[Any]]
         Input of the returned estimator.
     """
     estimator = getattr(estimator, "best_estimator_", estimator)
-    if isinstance(estimator, Pipeline) and isinstance(estimator[0], Loader):
-        return estimator[1:], [estimator[0].transform(some) for some in photographs]
+    first = estimator[0] if isinstance(estimator, Pipeline) else None
+    if isinstance(first, Loader):
+        return estimator[1:], [first.transform(some) for some in photographs]
+    if isinstance(first, ImageEncoder) and all(map(holds_photographs, photographs)):
+        return estimator, [first._loader().transform(some) for some in photographs]
     return estimator, list(photographs)
 
 

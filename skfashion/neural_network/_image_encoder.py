@@ -138,7 +138,7 @@ class ImageEncoder(FileReader, ClassNamePrefixFeaturesOutMixin, TransformerMixin
     @as_one_task
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the parameters, and the shape of pixels; nothing is learned or read.
+        """Check the parameters and load the network; nothing is learned.
 
         Parameters
         ----------
@@ -154,12 +154,15 @@ class ImageEncoder(FileReader, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
         Raises
         ------
+        ImportError
+            If the package with the weights is not installed.
         ValueError
             If a parameter is out of range, or pixels are not finite real numbers.
         """
         check_range("pixel_range", self.pixel_range)
         if not holds_photographs(X):
             validate_images(self, X, reset=True)
+        self._backbone()
         return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:
@@ -187,7 +190,10 @@ class ImageEncoder(FileReader, ClassNamePrefixFeaturesOutMixin, TransformerMixin
             pixels are not finite real numbers, or have 2 or more than 3 channels.
         """
         self._validate_params()
-        n, batches = self._photographs(X) if holds_photographs(X) else self._pixels(X)
+        if holds_photographs(X):
+            n, batches = self._loader()._read_in_batches(X, self.batch_size)
+        else:
+            n, batches = self._pixels(X)
         backbone = self._backbone()
         features = np.empty((n, backbone.n_features), np.float32)
         done = 0
@@ -205,14 +211,18 @@ class ImageEncoder(FileReader, ClassNamePrefixFeaturesOutMixin, TransformerMixin
                 bar.update(len(images))
         return features
 
-    def _photographs(self, X: Any) -> tuple[int, Iterator[NDArray]]:
-        loader = ImageLoader(
-            (self.image_size, self.image_size, 3), resize=self.resize, n_jobs=self.n_jobs
-        )
-        return loader._read_in_batches(X, self.batch_size)
+    def _loader(self) -> ImageLoader:
+        size = (self.image_size, self.image_size, 3)
+        return ImageLoader(size, resize=self.resize, n_jobs=self.n_jobs)
 
     def _pixels(self, X: Any) -> tuple[int, Iterator[NDArray]]:
         low, high = check_range("pixel_range", self.pixel_range)
+        shape = getattr(X, "shape", ())
+        if len(shape) == 3 and shape[2] in (3, 4):
+            raise ValueError(
+                f"Expected a list of images, got an array of shape {shape}. Wrap one image in a "
+                "list, [X]. For many images, pass list(X)."
+            )
         rows, image_shape = validate_images(self, X, reset=False)
         compare_range("pixel_range", (low, high), largest_pixel(rows))
         check_largest(rows, np.float32)

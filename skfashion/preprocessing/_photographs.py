@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import isqrt
+from numbers import Real
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -110,22 +111,21 @@ def registered_formats(formats: Sequence[str]) -> list[str]:
 
 
 def holds_photographs(X: Any) -> bool:
-    """Return whether `X` is a list of photographs, not of numbers."""
-    if isinstance(X, np.ndarray) and X.ndim > 1 and not (X.ndim == 2 and X.dtype.kind in "OUT"):
-        return False
-    if getattr(X, "ndim", 1) == 2:
-        if X.shape[1:] != (1,) or not len(X):
-            return False
+    """Return whether `X` is a list of photographs, not an array of numbers.
+
+    One item that is neither a number nor a row of numbers is enough to tell. A list of wrong items
+    counts as photographs, so that the error names them.
+    """
+    if is_path(X) or isinstance(X, Iterator) or hasattr(X, "read"):
+        return True
+    if getattr(X, "shape", ())[1:] == (1,):
         X = np.asarray(X)[:, 0]
-    if not len(X) if hasattr(X, "__len__") else True:
+    if not isinstance(X, list | tuple) and getattr(X, "ndim", 0) != 1:
         return False
-    first = next(iter(X))
-    return (
-        is_path(first)
-        or hasattr(first, "read")
-        or isinstance(first, load_pillow().Image)
-        or (isinstance(first, np.ndarray) and first.ndim > 1)
-    )
+    first = next(iter(X), None)
+    if isinstance(first, np.ndarray):
+        return first.ndim > 1
+    return not isinstance(first, Real | np.generic | list | tuple) or isinstance(first, str | bytes)
 
 
 def check_header(item: Any, position: int, *, max_pixels: int, formats: Sequence[str]) -> None:
