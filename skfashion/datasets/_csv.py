@@ -1,4 +1,4 @@
-"""Reader of Fashion-MNIST's CSV form, one row an image, as Kaggle publishes it."""
+"""Reader of the CSV form of Fashion-MNIST that Kaggle publishes, with one image per row."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 _LABEL = "label"
 _MAX_LABEL = 9
 _MAX_PIXEL = 255
-# Values that pandas reads at a time, as 64-bit integers: 63 MB. All at once, the training set would
+# Values per chunk that pandas reads: 63 MB of 64-bit integers. In one chunk, the training set would
 # take eight times the memory of the result.
 _VALUES_AT_ONCE = 7_840_000
-# Decimal also accepts underscores and the digits of other scripts.
+# Decimal alone would also accept NaN, Infinity, underscores and the digits of other scripts.
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _MAX_LINE_BYTES = 2**24  # Enough for a million columns.
 
@@ -49,8 +49,8 @@ def read_fashion_csv(path: str | PathLike[str]) -> tuple[NDArray[np.uint8], NDAr
     ----------
     path : str or path-like
         File to read. It may be compressed if its name ends in ``.gz``, ``.bz2``, ``.xz`` or, with
-        one file in it, ``.zip``. A compressed file may contain 64 MiB, or 100 times its own size if
-        that is more. A line may have 16 MiB.
+        one file in it, ``.zip``. A compressed file may contain at most 64 MiB, or 100 times its own
+        size if that is more. A line may have at most 16 MiB.
 
     Returns
     -------
@@ -67,12 +67,12 @@ def read_fashion_csv(path: str | PathLike[str]) -> tuple[NDArray[np.uint8], NDAr
         length, or there are no rows; or if the file is damaged, not CSV, or too large. The message
         names the file, the column and the row.
     OSError
-        If there is no such file (FileNotFoundError), or it is none, such as a folder or a FIFO.
+        If the file does not exist (FileNotFoundError) or is not a regular file.
 
     See Also
     --------
-    fetch_fashion_mnist : The data set itself, found or downloaded, and checked.
-    read_idx : The form in which the data set was published first.
+    fetch_fashion_mnist : Finds or downloads the data set, and checks it.
+    read_idx : Reads the original form of the data set.
 
     Notes
     -----
@@ -183,8 +183,8 @@ def _frames(path: Path, **options: Any) -> Iterator[pd.DataFrame]:
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
-        # Errors of the system, such as of a missing file, have a number; those of decompressors do
-        # not.
+        # Errors of the operating system, such as a missing file, have a number. Those of
+        # decompressors do not.
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise ValueError(
@@ -206,12 +206,12 @@ def _check_columns(found: list[str], path: Path) -> None:
     expected = [*pixels, _LABEL] if is_last else [_LABEL, *pixels]
     for number, (name, there) in enumerate(zip_longest(expected, found), start=1):
         if there != name:
-            index = " to_csv(index=False) leaves out the index of pandas."
+            hint = " to_csv(index=False) leaves out the index of pandas."
             raise ValueError(
                 f"{path}: expected column {number} to be {name!r}, found {_short_repr(there)}. The "
                 "first line must read label,pixel1,pixel2,... without gaps and in this order, with "
                 "the label first or last. Add or correct it."
-                + (index if there == "Unnamed: 0" else "")
+                + (hint if there == "Unnamed: 0" else "")
             )
 
 
@@ -243,9 +243,8 @@ def _parse_texts(frame: pd.DataFrame, high: int, path: Path) -> NDArray:
 
     texts = frame.to_numpy(object)
     codes, different = pd.factorize(texts.ravel())
-    numbers = np.array(
-        [*(_parse_text(text, high) for text in different), -1]
-    )  # -1: a missing value.
+    # factorize gives missing values the code -1, which selects the last number.
+    numbers = np.array([*(_parse_text(text, high) for text in different), -1])
     values = numbers[codes].reshape(texts.shape)
     if values.min() < 0:
         column, row = divmod(int((values.T < 0).argmax()), len(values))

@@ -13,9 +13,9 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from tqdm import tqdm
 
-# Seconds that a server may take for its first bytes and between bytes, and the number of bytes per
-# second, with headers, that it must send from then on.
+# Seconds that a server may take for its first bytes, and between bytes.
 _PATIENCE = 30
+# Bytes per second, with headers, that it must send on average after these seconds.
 _LEAST_RATE = 1 << 14
 _CHUNK_BYTES = 1 << 16
 

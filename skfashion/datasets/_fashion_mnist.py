@@ -261,7 +261,7 @@ def _resolve_data_home(data_home: str | PathLike[str] | None) -> Path:
 
 
 def _expand_home(folder: str | PathLike[str]) -> Path:
-    """Return the folder with "~" expanded, which is not possible without a home folder."""
+    """Return the folder with "~" expanded. Without a home folder, "~" stays."""
     return Path(os.path.expanduser(folder))
 
 

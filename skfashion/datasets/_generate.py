@@ -16,7 +16,7 @@ from ._labels import TARGET_NAMES
 
 # Random numbers per image: enough for the garment with the most details.
 _N_UNIFORMS = 40
-# Pixels drawn at a time, which limits memory. It does not change the images.
+# Pixels per chunk, to limit memory. The images do not depend on it.
 _CHUNK_PIXELS = 2**20
 
 

@@ -14,7 +14,7 @@ from sklearn.utils import Bunch
 from skfashion._callers import warn_user
 from skfashion._sklearn import validate_params
 
-# Of the formats that ImageLoader reads.
+# Extensions of the formats that ImageLoader reads.
 EXTENSIONS = (
     ".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif",
     ".tiff", ".webp",
@@ -57,7 +57,7 @@ def load_image_folder(
 
     extensions : str or iterable of str, default=(".avif", ".bmp", ".gif", ".heic", ".heif", \
             ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-        Endings of the names of pictures, in upper or lower case.
+        File extensions of pictures, in upper or lower case.
 
     return_X_y : bool, default=False
         If True, return ``(data, target)`` instead of a Bunch.
@@ -76,8 +76,8 @@ def load_image_folder(
         filenames : ndarray of shape (n,) of object
             The same paths as `data`, as in :func:`sklearn.datasets.load_files`.
         n_ignored : int
-            Number of other files in the subfolders. Files and folders whose names begin with a dot
-            are hidden and do not count.
+            Number of other files in the subfolders, and of pictures next to them. Files and folders
+            whose names begin with a dot are hidden and do not count.
         DESCR : str
             What was found: the number of pictures per class and the endings of ignored files.
 
@@ -96,7 +96,7 @@ def load_image_folder(
     Warns
     -----
     UserWarning
-        If there are pictures next to the subfolders, which belong to no class.
+        If there are pictures next to the subfolders. They belong to no class and are ignored.
 
     See Also
     --------
@@ -105,8 +105,8 @@ def load_image_folder(
     Notes
     -----
     Labels are in Unicode's composed form (NFC), because some systems change names to the decomposed
-    form when they store them. Links to folders are followed. A folder that is reached a second
-    time is an error.
+    form when they store them. Links to folders are followed. A folder that is reached twice in
+    one class is an error.
 
     Examples
     --------

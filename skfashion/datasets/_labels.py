@@ -1,4 +1,4 @@
-"""The ten class names, here once for the real and for the generated data."""
+"""The ten class names of the real and of the generated images."""
 
 TARGET_NAMES = (
     "T-shirt/top",

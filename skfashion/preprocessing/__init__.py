@@ -1,4 +1,4 @@
-"""Transformers from photographs and pixels of a file to the images that a network takes."""
+"""Transformers that turn photographs and rows of pixels into images for a network."""
 
 from ._fashion_mnist_loader import FashionMNISTLoader
 from ._image_loader import ImageLoader

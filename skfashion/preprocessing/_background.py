@@ -15,22 +15,21 @@ if TYPE_CHECKING:
 _FIT_SIZE = 128  # Longer side, in pixels, of the image to which the background is fitted.
 _Y_POWERS, _X_POWERS = [0, 0, 0, 1, 1, 2], [0, 1, 2, 0, 1, 0]  # Terms of a polynomial of order 2.
 _N_FIT_ROUNDS = 4  # Each round leaves out the outliers of the previous one.
-_MAD_TO_STD = (
-    1.4826  # Ratio of the standard to the median absolute deviation (normal distribution).
-)
-# Uneven light is fitted if this reduces the noise to less than this fraction.
+# Ratio of the standard deviation to the median absolute deviation of a normal distribution.
+_MAD_TO_STD = 1.4826
+# Uneven light is fitted if the fit reduces the noise to less than this fraction.
 _MAX_NOISE_RATIO = 0.7
-# Standard deviations, in gray levels. A background with more noise than a camera's has uneven light
-# or a pattern. With more than the second one, a pattern would hide the object too.
+# Gray levels (standard deviation). A noisier background has uneven light or a pattern.
 _MAX_CAMERA_NOISE = 1
+# Gray levels (standard deviation). More noise is counted as this, or it would hide the object.
 _MAX_NOISE = 20
-# Multiples of the standard deviation. A pixel of the object differs from the background by more
-# than the first one. Single pixels of the background differ by less than the second one.
+# Pixels of the object differ from the background by more standard deviations than this.
 _OBJECT_DEVIATIONS = 3.5
+# Single pixels of an even background differ from it by fewer standard deviations than this.
 _PIXEL_DEVIATIONS = 5
-# A row or column is part of the object if more than this fraction of its pixels differs from the
-# background; before a pattern, also more than this fraction of the largest such fraction.
+# More than this fraction of the pixels differs in each row and column of the object.
 _SPECK_FRACTION = 1 / 200
+# If the background is not even, it must also be more than this part of the largest fraction.
 _PATTERN_FRACTION = 1 / 10
 _MAX_FRAME_FRACTION = 1 / 50  # Thickness of a frame, as a fraction of the shorter side.
 _FRAME_TOLERANCE = 25  # Gray levels.
@@ -90,7 +89,7 @@ def _powers(x: NDArray) -> NDArray:
 
 
 def _max_over_channels(apart: NDArray) -> NDArray:
-    """Return the maximum of three channels, which is faster than over a short axis."""
+    """Return the maximum over three channels, faster than `max` over so short an axis."""
     return np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2])
 
 

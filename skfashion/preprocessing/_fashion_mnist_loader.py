@@ -23,7 +23,7 @@ _WORKING_SCALE = 16
 # The images of the data set were subsampled from thumbnails of 51 x 73 pixels.
 _THUMBNAIL_SCALE = 73 / 28
 _GRAY_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as in Pillow.
-_MIN_VISIBLE_LEVEL = 13  # An image without such a gray level is nearly black.
+_MIN_VISIBLE_LEVEL = 13  # An image of lower gray levels only is nearly black.
 _MAX_NAMES = 5  # In a warning.
 # JPEG files of more pixels are decoded at a half, a quarter or an eighth of their size.
 _MIN_DRAFT_PIXELS = 2**24

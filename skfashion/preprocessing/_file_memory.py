@@ -14,11 +14,11 @@ from ._photographs import holds_photographs, is_path, list_of_photographs
 
 
 class FileReader:
-    """A transformer that reads files, whose results joblib must not know by their paths alone."""
+    """A transformer that reads files. Paths alone must not identify its results in a cache."""
 
     def __sklearn_clone__(self):
-        # Pipelines with `memory` clone before they cache, so that no result is found again, except
-        # by FileMemory.
+        # Pipelines with `memory` clone a step before they cache its result. The new key keeps
+        # joblib from finding an old result. FileMemory removes it.
         cloned = super().__sklearn_clone__()
         cloned._cache_key = uuid4().hex
         return cloned
@@ -43,7 +43,7 @@ class _PathWithState(str):
 def _with_state(item: Any, position: int) -> Any:
     if is_path(item):
         return _PathWithState(item)
-    if hasattr(item, "read") and not isinstance(item, io.BytesIO):  # joblib knows it by its name.
+    if hasattr(item, "read") and not isinstance(item, io.BytesIO):  # joblib knows only its name.
         raise ValueError(
             f"X[{position}] is an open file, whose content a pipeline with memory cannot identify. "
             "Pass its path, or leave memory at None."

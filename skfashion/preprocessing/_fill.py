@@ -12,11 +12,11 @@ def fill(images, chosen, tops, lefts, bottoms, rights, values, advance):
     images : ndarray of shape (n, height, width * channels)
         Images, C-contiguous. Unsigned integers contain the bits of pixels of any type.
     chosen, tops, lefts, bottoms, rights : ndarray of shape (n_rectangles,) of int
-        Image index and bounding box of each rectangle; ends are exclusive. It must lie inside.
+        Image index and bounding box of each rectangle, inside the image; ends are exclusive.
     values : ndarray of shape (n_values,)
         Fill values, of the same dtype as `images`.
     advance : bool
-        Whether there is one value per number that is filled, else per rectangle.
+        Whether there is one value per filled number, instead of one per rectangle.
     """
     taken = 0
     for n in range(chosen.shape[0]):

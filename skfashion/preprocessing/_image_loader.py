@@ -37,8 +37,8 @@ class ImageLoader(Loader):
         - "pad" adds margins in the color `background`.
 
     background : str or tuple of int, default="white"
-        Color that is seen through transparent pixels, and that "pad" adds: a name or ``"#rrggbb"``,
-        as Pillow's :mod:`PIL.ImageColor` knows it, or ``(red, green, blue)`` from 0 to 255.
+        Color behind transparent pixels and of the margins that "pad" adds: a name or ``"#rrggbb"``,
+        as in Pillow's :mod:`PIL.ImageColor`, or ``(red, green, blue)`` from 0 to 255.
 
     max_pixels : int, default=67108864
         A file with more pixels is an error, raised before it is decoded: a small file can hold an

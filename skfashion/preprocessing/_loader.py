@@ -1,4 +1,4 @@
-"""What the loaders of photographs have in common."""
+"""The base class of the loaders of photographs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MAX_IN_MEMORY = 2**28  # Bytes of images. More are kept in a temporary file.
 class Loader(FileReader, TransformerMixin, Estimator):
     """Read photographs, on several cores, into one array of small images.
 
-    Subclasses say what becomes of each photograph.
+    Subclasses define how an image is made from each photograph.
     """
 
     _parameter_constraints: dict = {
@@ -79,12 +79,12 @@ class Loader(FileReader, TransformerMixin, Estimator):
         ----------
         X : list, 1-D array or pandas.Series of n photographs, one column of n paths, or ndarray \
                 of shape (n, height, width) or (n, height, width, channels)
-            Each a path (str or os.PathLike), a binary file, an image of Pillow, or an array of
+            Each is a path (str or os.PathLike), a binary file, an image of Pillow, or an array of
             shape (height, width) or (height, width, channels), with 1 (gray), 2 (gray, alpha), 3
             (RGB) or 4 (RGBA) channels: uint8 from 0 to 255, floating-point or bool from 0 to 1.
             Floating-point files and images (mode "F" of Pillow) go from 0 to 1 too.
-            They may be of different kinds and sizes. Files are read from where they stand, left
-            open, and put back there if they can be.
+            They may be of different kinds and sizes. Open files are read from their current
+            position, left open, and put back to it if they are seekable.
 
         Returns
         -------
@@ -98,16 +98,16 @@ class Loader(FileReader, TransformerMixin, Estimator):
             If a file cannot be opened or read: FileNotFoundError, IsADirectoryError,
             PermissionError and the like.
         ValueError
-            If `X` is no list of photographs, or one of them is damaged, empty, no image, or larger
-            than `max_pixels`. The message names it. The headers of all files are checked before
-            the first one is decoded.
+            If `X` is not a list of photographs, or one of them is damaged, empty, not an image, or
+            larger than `max_pixels`. The message names it. The headers of all files are checked
+            before the first one is decoded.
         ImportError
             If Pillow is not installed.
 
         Warns
         -----
         UserWarning
-            If an image is black or nearly so, as nothing stands out from the background of its
+            If an image is black or nearly so, because nothing stands out from the background of its
             photograph. The message tells which. (FashionMNISTLoader only.)
         """
         _, batches = self._read_in_batches(X, None)
@@ -146,7 +146,7 @@ class Loader(FileReader, TransformerMixin, Estimator):
         return len(photographs), batches()
 
     def _read(self, photographs: list[Any], images: NDArray[np.uint8], start: int) -> None:
-        """Read photographs, of which the first is at position `start` in X, into images."""
+        """Read photographs into images. The first photograph is at position `start` in X."""
         formats = registered_formats(self.formats)
         canvas = self._canvas()
 

@@ -42,9 +42,9 @@ _EXPECTED_ITEMS = "a path, a binary file, an image of Pillow, or an array of pix
 _FORMATS_HINT = "The parameter formats of the loader allows others."
 _FORMAT_VARIANTS = ("MPO",)  # Pillow's name of JPEG files with several pictures.
 _JPEG_FORMATS = ("JPEG", "MPO")
-_MAX_SCANS = 32  # Of a progressive JPEG file with `max_pixels` pixels.
+_MAX_SCANS = 32  # In a progressive JPEG file of `max_pixels` pixels. Smaller files may have more.
 _TILE_WIDTH, _TILE_HEIGHT = 322, 323  # Tags of TIFF.
-_MAX_CANVAS_PIXELS = 2**21  # From which the color of the canvas is chosen.
+_MAX_CANVAS_PIXELS = 2**21  # The canvas of a larger image is chosen from a reduced copy.
 _loading_lock = threading.Lock()
 _BITS_PER_SAMPLE, _MAX_SAMPLE_VALUE = 258, 281  # Tags of TIFF.
 _MIN_WHITE_LEVEL = 191  # An object with a higher mean is put on black.
@@ -129,12 +129,12 @@ def holds_photographs(X: Any) -> bool:
 
 
 def check_header(item: Any, position: int, *, max_pixels: int, formats: Sequence[str]) -> None:
-    """Raise an error if a file is no image, or has too many pixels, without decoding it.
+    """Raise an error if a file is not an image or has too many pixels, without decoding it.
 
     Parameters
     ----------
     item, position, max_pixels, formats
-        As in :func:`read_rgb`. Items that are no paths are not checked.
+        As in :func:`read_rgb`. Only paths are checked.
     """
     if not is_path(item):
         return
@@ -222,7 +222,7 @@ def is_path(item: Any) -> bool:
 def name_of(item: Any, position: int) -> str:
     """Return the name of a photograph in messages: its position in `X`, and its file if any."""
     file: Any = item if is_path(item) else getattr(item, "name", getattr(item, "filename", None))
-    is_known = is_path(item) or (is_path(file) and file)  # "" is no file.
+    is_known = is_path(item) or (is_path(file) and file)  # "" is not a name.
     return f"X[{position}] ({os.fspath(file)!r})" if is_known else f"X[{position}]"
 
 
@@ -291,7 +291,7 @@ def _pillow_errors(name: str, formats: Sequence[str] = ()) -> Iterator[None]:
             f"Pillow does not read, such as 64-bit ones. {_FORMATS_HINT}"
         ) from error
     except _DECODING_ERRORS as error:
-        # An error of the system, such as of a bad disk.
+        # An error of the operating system, such as a bad disk.
         if isinstance(error, OSError) and error.errno is not None:
             raise OSError(error.errno, f"{name} cannot be read: {error.strerror}") from error
         known = f" in one of the formats {', '.join(formats)}" if formats else ""
@@ -331,7 +331,7 @@ def _check_cost(image: Any, file: Any, max_pixels: int, name: str) -> None:
 
 
 def _count_scans(file: Any) -> int:
-    """Count the scans of a JPEG file, including those of its few embedded pictures."""
+    """Count the scans of a JPEG file, including those of embedded pictures."""
     here = file.tell()
     file.seek(0)
     count, last = 0, b""
@@ -345,7 +345,7 @@ def _count_scans(file: Any) -> int:
 def _decode_smaller(
     image: Any, reduced_size: Callable[[tuple[int, int]], tuple[int, int] | None]
 ) -> None:
-    """Have a JPEG file decoded at a part of its size, if that is enough."""
+    """Let Pillow decode a JPEG file at a reduced size, if that is enough."""
     if image.format in _JPEG_FORMATS and (size := reduced_size(image.size)):
         image.draft(None, size)
 
@@ -394,10 +394,9 @@ def _as_rgb(image: Any, canvas: Any, name: str, *, is_own: bool = False) -> Imag
 
     _check_not_empty(image.size, name)
     Image = load_pillow()
-    tags = getattr(image, "tag_v2", {})  # of a TIFF file
-    is_deep = ";16" in str(
-        getattr(image, "tile", "")
-    )  # which says how to read it, until it is read
+    tags = getattr(image, "tag_v2", {})  # Of a TIFF file.
+    # Until the image is decoded, `tile` says how many bits its samples have.
+    is_deep = ";16" in str(getattr(image, "tile", ""))
     with _pillow_errors(name):
         if is_own:
             ImageOps.exif_transpose(image, in_place=True)
@@ -428,9 +427,9 @@ def _as_rgb(image: Any, canvas: Any, name: str, *, is_own: bool = False) -> Imag
 
 def _white_level(highest: int, tags: Any, name: str) -> int:
     """Return the level of white in integer pixels of more than 8 bits."""
-    told = _max_tag_value(tags, _MAX_SAMPLE_VALUE)
-    if told and highest <= told:
-        return told
+    declared = _max_tag_value(tags, _MAX_SAMPLE_VALUE)
+    if declared and highest <= declared:
+        return declared
     bits = _max_tag_value(tags, _BITS_PER_SAMPLE)
     if 8 < bits < 16:
         return 2**bits - 1
