@@ -167,6 +167,10 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     (folder / "dress" / "again").symlink_to(folder / "dress")
     with pytest.raises(ValueError, match="again' is reached twice, by a link"):
         load_image_folder(folder)
+    (folder / "dress" / "again").unlink()
+    (folder / "skirt").symlink_to(folder / "shirt")
+    with pytest.raises(ValueError, match="skirt' is reached twice, by a link"):
+        load_image_folder(folder)
 
 
 def test_the_endings_are_those_of_formats_that_are_read():

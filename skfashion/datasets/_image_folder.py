@@ -150,8 +150,9 @@ def load_image_folder(
     labels: list[str] = []
     counts = {}
     ignored: Counter[str] = Counter()
+    seen: set[tuple[int, int]] = set()
     for label in sorted(classes):
-        seen = {_identity(classes[label])}
+        _check_not_seen(classes[label], seen)
         pictures = list(_pictures(classes[label].path, endings, ignored, seen))
         if not pictures:
             raise ValueError(
@@ -216,12 +217,7 @@ def _pictures(
     """Yield the paths of the pictures in a folder and its subfolders; count other files."""
     for entry in _visible(folder):
         if entry.is_dir():
-            identity = _identity(entry)
-            if identity in seen:
-                raise ValueError(
-                    f"The folder {entry.path!r} is reached twice, by a link. Remove the link."
-                )
-            seen.add(identity)
+            _check_not_seen(entry, seen)
             yield from _pictures(entry.path, endings, ignored, seen)
         elif _is_picture(entry, endings):
             yield entry.path
@@ -229,9 +225,14 @@ def _pictures(
             ignored[_ending(entry.name)] += 1
 
 
-def _identity(entry: os.DirEntry) -> tuple[int, int]:
-    found = os.stat(entry.path)
-    return found.st_dev, found.st_ino
+def _check_not_seen(folder: os.DirEntry, seen: set[tuple[int, int]]) -> None:
+    """Raise a ValueError if a link leads to a folder again, and so to other labels or no end."""
+    found = os.stat(folder.path)
+    if (found.st_dev, found.st_ino) in seen:
+        raise ValueError(
+            f"The folder {folder.path!r} is reached twice, by a link. Remove the link."
+        )
+    seen.add((found.st_dev, found.st_ino))
 
 
 def _is_picture(entry: os.DirEntry, endings: tuple[str, ...]) -> bool:

@@ -217,10 +217,10 @@ class ImageEncoder(FileReader, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
     def _pixels(self, X: Any) -> tuple[int, Iterator[NDArray]]:
         low, high = check_range("pixel_range", self.pixel_range)
-        shape = getattr(X, "shape", ())
-        if len(shape) == 3 and shape[2] in (3, 4):
+        given: tuple[int, ...] = getattr(X, "shape", ())
+        if len(given) == 3 and given[2] in (3, 4):
             raise ValueError(
-                f"Expected a list of images, got an array of shape {shape}. Wrap one image in a "
+                f"Expected a list of images, got an array of shape {given}. Wrap one image in a "
                 "list, [X]. For many images, pass list(X)."
             )
         rows, image_shape = validate_images(self, X, reset=False)

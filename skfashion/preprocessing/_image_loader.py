@@ -112,9 +112,11 @@ class ImageLoader(Loader):
         self.verbose = verbose
 
     def _canvas(self) -> tuple[int, int, int]:
+        color = self.background
+        if color == "white":  # fit loads Pillow only if it must.
+            return 255, 255, 255
         from PIL.ImageColor import getrgb
 
-        color = self.background
         try:
             rgb = getrgb(color) if isinstance(color, str) else tuple(map(int, color))
         except (TypeError, ValueError):
