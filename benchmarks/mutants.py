@@ -46,13 +46,13 @@ TESTS = {
     "skfashion/neural_network/training/_fingerprint.py": ["fingerprint"],
     # Of these, __setstate__ and what it calls.
     "skfashion/neural_network/runtime/_trained_network.py": ["tampered_networks"],
-    "skfashion/neighbors/_searches.py": ["loaded_neighbors", "tampered_files"],
+    "skfashion/neighbors/_search_methods.py": ["loaded_neighbors", "tampered_files"],
     "skfashion/neighbors/_vectorized_knn.py": ["loaded_neighbors", "tampered_files"],
     "skfashion/_base.py": ["loaded_neighbors", "tampered_files"],
 }
 ONLY = {
     "skfashion/neural_network/runtime/_trained_network.py": {"__setstate__"},
-    "skfashion/neighbors/_searches.py": {"__setstate__", "_check_parts", "_check_shapes"},
+    "skfashion/neighbors/_search_methods.py": {"__setstate__", "_check_parts", "_check_shapes"},
     "skfashion/neighbors/_vectorized_knn.py": {"__setstate__"},
     "skfashion/_base.py": {"__setstate__"},
 }

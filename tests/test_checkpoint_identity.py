@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from skfashion import KerasCNNClassifier, RandomErasing
+from skfashion.neural_network.training._checkpoint import WITHOUT_EFFECT
 from skfashion.neural_network.training._samples import Samples
-from skfashion.neural_network.training._settings import WITHOUT_EFFECT, TrainingSettings
+from skfashion.neural_network.training._settings import TrainingSettings
 from skfashion.neural_network.training._trainer import Trainer
 
 # Each parameter with another value than its default. One that is missing here fails a test below.

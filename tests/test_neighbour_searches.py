@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier, kneighbors_graph
 from sklearn.pipeline import make_pipeline
 
 from skfashion import VectorizedKNNClassifier, make_knn_pipeline
-from skfashion.neighbors import _searches
+from skfashion.neighbors import _search_methods
 
 
 def farthest_pixel(a, b):
@@ -90,7 +90,7 @@ def test_neighbours_and_votes_are_those_of_scikit_learn(data, parameters, weight
 )
 def test_what_our_search_serves_does_not_go_to_scikit_learns(data, parameters, monkeypatch):
     X, y, queries, _ = data
-    monkeypatch.setattr(_searches, "NearestNeighbors", None)
+    monkeypatch.setattr(_search_methods, "NearestNeighbors", None)
     ours, theirs = both(parameters, X, y)
     check_same(ours, theirs, queries)
 
@@ -283,7 +283,7 @@ def test_what_nobody_can_change_is_not_read_to_see_whether_it_changed(clothes, m
     knn = VectorizedKNNClassifier().fit(X, y)
     copy = pickle.loads(pickle.dumps(VectorizedKNNClassifier().fit(X, y)))
     with monkeypatch.context() as patch:
-        patch.setattr(_searches.ExactSearch, "_take_fingerprint", None)
+        patch.setattr(_search_methods.ExactSearch, "_take_fingerprint", None)
         assert_array_equal(knn.predict(X[:5]), copy.predict(X[:5]))
     X.flags.writeable = True
     knn.predict(X[:5])

@@ -43,7 +43,7 @@ class Task:
     rows : array of shape (n_rows, n_features)
         A part of the training data.
     scales : float64 array of shape (n_rows,) or (0,)
-        As in :func:`~skfashion.neighbors._search.search`.
+        As in :func:`~skfashion.neighbors._parallel_search.search`.
     first : int
         Number of the first row.
     coordinates : Coordinates

@@ -17,7 +17,7 @@ from skfashion._pixel_scale import compare_scale
 from skfashion._sklearn import Interval, as_one_task, fit_context
 from skfashion._validation import learned_at_once, snapshot, validate_images
 from skfashion.neighbors._coordinates import batches
-from skfashion.neighbors._searches import make_search
+from skfashion.neighbors._search_methods import make_search
 
 if TYPE_CHECKING:
     from scipy.sparse import sparray, spmatrix

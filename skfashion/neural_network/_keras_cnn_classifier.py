@@ -44,8 +44,8 @@ from .runtime._export import export_onnx, plain_model, save_model
 from .runtime._interrupts import answer, held_back
 from .runtime._keras import check_process, load_keras, running
 from .runtime._precision import PRECISIONS, choose_precision
+from .runtime._predict import predict, tta_views
 from .runtime._serialization import MayBePacked, pack_parameters
-from .runtime._tta import tta_views
 from .training._samples import Samples, check_not_one_hot, unique_labels
 from .training._settings import TrainingSettings
 
@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from .runtime._trained_network import TrainedNetwork
 
 _KERAS_PARAMETERS = ("augmenter", "learning_rate", "loss", "optimizer")
-_PREDICTION_BATCH = 1024
 _MAX_SEED = np.iinfo(np.int32).max
 
 
@@ -745,13 +744,7 @@ class KerasCNNClassifier(
         compare_scale(self, rows, reset=False)
         outputs = np.empty((len(rows), n_outputs), dtype=self._dtype)
         with self._network.predicting() as model, running():
-            network = part_of(model)
-            for start in range(0, len(rows), _PREDICTION_BATCH):
-                answer()
-                part = slice(start, start + _PREDICTION_BATCH)
-                images = rows[part].reshape(-1, *self.image_shape_).astype(self._dtype, copy=False)
-                predicted = [network.predict_on_batch(view) for view in self._views(images)]
-                outputs[part] = np.mean(predicted, axis=0, dtype=self._dtype)
+            predict(part_of(model), rows, self.image_shape_, self._views, out=outputs)
         if not np.isfinite(outputs).all():
             raise ValueError(
                 "The network's outputs for X are not finite. Scale X as the training images; its "

@@ -21,11 +21,24 @@ from ._fingerprint import fingerprint
 
 if TYPE_CHECKING:
     import keras
+
+    from ._settings import TrainingSettings
 else:
     keras = load_keras()
 
-_MAX_HEADER_BYTES = 2**26  # enough for a million epochs
+# Parameters that do not affect the trained weights, and callbacks, which have their own rules in a
+# fingerprint.
+WITHOUT_EFFECT = ("callbacks", "checkpoint_dir", "tta_shifts", "verbose")
+_MAX_HEADER_BYTES = 2**26  # Enough for a million epochs.
 _STOPPING = ("best", "best_epoch", "wait", "stopped_epoch")
+
+
+def identity(settings: TrainingSettings) -> dict[str, Any]:
+    """Return all settings of a training that identify its checkpoint, except callbacks."""
+    parameters = {
+        name: value for name, value in settings.parameters.items() if name not in WITHOUT_EFFECT
+    }
+    return {**vars(settings), "parameters": parameters}
 
 
 def checkpoint_path(

@@ -16,7 +16,7 @@ import numpy as np
 import skfashion
 from skfashion.neural_network.runtime._keras import load_keras
 
-from ._keras_callbacks import copy_unless_shared
+from ._user_callbacks import copy_unless_shared
 
 if TYPE_CHECKING:
     import keras

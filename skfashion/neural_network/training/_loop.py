@@ -17,9 +17,9 @@ from skfashion.neural_network.runtime._models import forget_functions
 
 from ._batches import Batches, feed
 from ._checkpoint import Checkpoint
-from ._keras_callbacks import for_one_fit
 from ._settings import TrainingSettings
 from ._sklearn_callbacks import EpochTasks
+from ._user_callbacks import for_one_fit
 
 if TYPE_CHECKING:
     import keras

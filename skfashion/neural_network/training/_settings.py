@@ -6,10 +6,6 @@ from math import ceil
 from numbers import Integral
 from typing import Any, Literal, Self
 
-# Parameters that do not affect the trained weights, and callbacks, which have their own rules in a
-# fingerprint.
-WITHOUT_EFFECT = ("callbacks", "checkpoint_dir", "tta_shifts", "verbose")
-
 
 def effective_batch_size(batch_size: int | Literal["auto"], n_images: int) -> int:
     """Return the number of images in a batch for the parameter `batch_size`."""
@@ -141,10 +137,3 @@ class TrainingSettings:
             patience=estimator.n_iter_no_change if estimator.early_stopping else None,
             is_partial=is_partial,
         )
-
-    def identity(self) -> dict[str, Any]:
-        """Return all settings that affect the trained weights, except callbacks."""
-        parameters = {
-            name: value for name, value in self.parameters.items() if name not in WITHOUT_EFFECT
-        }
-        return {**vars(self), "parameters": parameters}

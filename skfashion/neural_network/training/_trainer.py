@@ -14,7 +14,7 @@ from skfashion.neural_network.runtime._trained_network import TrainedNetwork
 
 from ._augmentation import Augmentation
 from ._batches import Batches
-from ._checkpoint import checkpoint_path
+from ._checkpoint import checkpoint_path, identity
 from ._loop import TrainingResult, train
 from ._losses import make_loss, takes_codes
 from ._optimizers import check_average, make_optimizer
@@ -114,7 +114,7 @@ class Trainer:
             parameters["checkpoint_dir"],
             self.network.serialized(self._optimizer),
             samples,
-            self.settings.identity(),
+            identity(self.settings),
             callbacks=parameters["callbacks"],
         )
 

@@ -16,7 +16,7 @@ from sklearn.utils import assert_all_finite
 
 from skfashion.neighbors._blas import limited_blas
 from skfashion.neighbors._coordinates import NO_SCALES, Coordinates, read_only
-from skfashion.neighbors._search import search
+from skfashion.neighbors._parallel_search import search
 from skfashion.neighbors._task import NO_ROW, inverse_norms
 
 if TYPE_CHECKING:
