@@ -100,7 +100,7 @@ class FashionMNISTLoader(Loader):
 
     n_jobs : int or None, default=None
         Number of threads that read photographs, as joblib counts them: None is 1, -1 is one per
-        core.
+        core. Each of them needs the memory for one file.
 
     verbose : bool or int, default=False
         Whether to show a progress bar.

@@ -54,7 +54,7 @@ class ImageLoader(Loader):
 
     n_jobs : int or None, default=None
         Number of threads that read and resize photographs, as joblib counts them: None is 1, -1 is
-        one per core.
+        one per core. Each of them needs the memory for one file.
 
     verbose : bool or int, default=False
         Whether to show a progress bar.
