@@ -302,7 +302,7 @@ def _reserve(file: IO[bytes], n_bytes: int) -> None:
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file.fileno(), 0, n_bytes)
         return
-    block = bytes(1 << 20)
+    block = bytes(io.DEFAULT_BUFFER_SIZE)
     for start in range(0, n_bytes, len(block)):
         file.write(block[: n_bytes - start])
 

@@ -362,7 +362,7 @@ def test_what_cannot_be_the_path_of_a_file(path, got):
 # Temporary arrays
 
 
-@pytest.mark.parametrize("n_bytes", [0, 1, 2**20, 2**20 + 3])
+@pytest.mark.parametrize("n_bytes", [0, 1, 2**20, 2**20 + 3, io.DEFAULT_BUFFER_SIZE])
 def test_as_many_bytes_are_reserved_as_asked_without_fallocate(tmp_path, monkeypatch, n_bytes):
     monkeypatch.delattr(os, "posix_fallocate", raising=False)
     with open(tmp_path / "file", "xb+") as file:

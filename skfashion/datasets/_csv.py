@@ -104,11 +104,6 @@ def read_fashion_csv(path: str | PathLike[str]) -> tuple[NDArray[np.uint8], NDAr
     except _NotIntegersError:
         # As text, because a small fraction would be lost in a floating-point number.
         rows = [_whole_numbers(frame, path, _parse_texts) for frame in _frames(path, dtype=str)]
-    if not sum(len(labels) for _, labels in rows):
-        raise ValueError(
-            f"{path}: expected at least one row below the header, found none. Check that this is "
-            "the right file and that its download was complete."
-        )
     pixels, labels = zip(*rows, strict=True)
     return np.concatenate(pixels), np.concatenate(labels)
 
@@ -152,9 +147,9 @@ def _opened(path: Path, stack: ExitStack) -> io.BufferedReader:
         module = {".gz": gzip, ".bz2": bz2, ".xz": lzma}[ending]
         stream = stack.enter_context(module.open(file))
     else:
-        return io.BufferedReader(_Lines(file), 2**18)
+        return io.BufferedReader(_Lines(file))
     unpacked = Unpacked(stream, os.fstat(file.fileno()).st_size)
-    return io.BufferedReader(_Lines(unpacked), 2**18)
+    return io.BufferedReader(_Lines(unpacked))
 
 
 def _frames(path: Path, **options: Any) -> Iterator[pd.DataFrame]:
@@ -225,7 +220,10 @@ def _whole_numbers(
     """Return pixels and labels. `parse` checks that they are whole numbers in range."""
     _check_columns(list(frame.columns), path)
     if not len(frame):
-        return np.empty((0, frame.shape[1] - 1), np.uint8), np.empty(0, np.int64)
+        raise ValueError(
+            f"{path}: expected at least one row below the header, found none. Check that this is "
+            "the right file and that its download was complete."
+        )
     labels = parse(frame[[_LABEL]], _MAX_LABEL, path).ravel()
     pixels = parse(frame.drop(columns=_LABEL), _MAX_PIXEL, path)
     return pixels.astype(np.uint8, order="C"), labels.astype(np.int64)
@@ -233,7 +231,7 @@ def _whole_numbers(
 
 def _check_integers(frame: pd.DataFrame, high: int, path: Path) -> NDArray:
     values = frame.to_numpy()
-    if values.dtype.kind not in "iu" or values.min() < 0 or values.max() > high:
+    if values.dtype.kind != "i" or values.min() < 0 or values.max() > high:
         raise _NotIntegersError
     return values
 

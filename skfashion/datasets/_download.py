@@ -17,7 +17,6 @@ from tqdm import tqdm
 _PATIENCE = 30
 # Bytes per second, with headers, that it must send on average after these seconds.
 _LEAST_RATE = 1 << 14
-_CHUNK_BYTES = 1 << 16
 
 
 def download(url: str, file: BinaryIO, *, n_bytes: int, name: str) -> None:
@@ -60,7 +59,7 @@ def download(url: str, file: BinaryIO, *, n_bytes: int, name: str) -> None:
                     )
                 total = response.raw.length_remaining
                 with tqdm.wrapattr(file, "write", total=total, desc=name, unit="B") as out:
-                    copyfileobj(response.raw, out, _CHUNK_BYTES)
+                    copyfileobj(response.raw, out)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise ValueError(str(error)) from error
 

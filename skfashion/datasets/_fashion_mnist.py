@@ -76,7 +76,7 @@ _REMEDY = (
 )
 _NO_HOME = "~ cannot be expanded: the home folder is unknown"
 # Bytes by which a compressed file, with headers, may be larger than its content.
-_DOWNLOAD_SLACK = 1 << 16
+_DOWNLOAD_SLACK = 65_536
 
 
 @validate_params(

@@ -335,7 +335,7 @@ def _count_scans(file: Any) -> int:
     here = file.tell()
     file.seek(0)
     count, last = 0, b""
-    while content := file.read(2**20):
+    while content := file.read(io.DEFAULT_BUFFER_SIZE):
         count += (last + content).count(b"\xff\xda")
         last = content[-1:]
     file.seek(here)
@@ -457,7 +457,7 @@ def _check_depth(highest: int, name: str) -> None:
 def _canvas_of(image: Any) -> str:
     # A smaller image is enough.
     factor = max(1, isqrt(image.size[0] * image.size[1] // _MAX_CANVAS_PIXELS))
-    pixels = np.asarray(image.reduce(factor) if factor > 1 else image)
+    pixels = np.asarray(image.reduce(factor))
     alpha = pixels[:, :, 3] / np.float32(255)
     if not alpha.any():
         return "white"

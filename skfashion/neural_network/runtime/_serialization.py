@@ -17,7 +17,8 @@ from ._keras import building, load_keras
 from ._trusted_classes import LITERALS, TRUSTED
 
 _OUR_MODULES = sorted({module for module, _ in TRUSTED if module.startswith("skfashion.")})
-_MAX_OTHER_NUMBERS = 2**20  # in variables of layers that are not among the weights
+# Numbers in variables that are not among the weights.
+_MAX_OTHER_NUMBERS = 1_000_000
 
 
 def serialize(thing: Any) -> Any:

@@ -29,7 +29,7 @@ else:
 # Parameters that do not affect the trained weights, and callbacks, which have their own rules in a
 # fingerprint.
 WITHOUT_EFFECT = ("callbacks", "checkpoint_dir", "tta_shifts", "verbose")
-_MAX_HEADER_BYTES = 2**26  # Enough for a million epochs.
+_MAX_HEADER_BYTES = 64_000_000  # Enough for a million epochs.
 _STOPPING = ("best", "best_epoch", "wait", "stopped_epoch")
 
 
