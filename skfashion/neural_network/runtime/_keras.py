@@ -94,6 +94,11 @@ def load_keras() -> ModuleType:
         if "keras" not in sys.modules:
             # This level still shows errors after start-up. A level set by the user is kept.
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+            if os.path.expanduser("~") == "~":
+                # Without a home, TensorFlow would make a folder "~" in the working directory. keras
+                # takes this one.
+                folder = os.path.join(tempfile.gettempdir(), ".keras")
+                os.environ.setdefault("KERAS_HOME", folder)
             try:
                 with _start_up_lines_dropped():
                     _import_keras()
