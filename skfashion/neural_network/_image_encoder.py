@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from tqdm import tqdm
 
 from skfashion._base import Estimator
 from skfashion._pixel_scale import compare_range, largest_pixel
@@ -189,6 +188,8 @@ class ImageEncoder(FileReader, ClassNamePrefixFeaturesOutMixin, TransformerMixin
             If a photograph cannot be read, as in :class:`~skfashion.preprocessing.ImageLoader`, or
             pixels are not finite real numbers, or have 2 or more than 3 channels.
         """
+        from tqdm import tqdm
+
         self._validate_params()
         if holds_photographs(X):
             n, batches = self._loader()._read_in_batches(X, self.batch_size)

@@ -11,7 +11,6 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import TransformerMixin
-from tqdm import tqdm
 
 from skfashion._base import Estimator
 from skfashion._files import temporary_memmap
@@ -147,6 +146,8 @@ class Loader(FileReader, TransformerMixin, Estimator):
 
     def _read(self, photographs: list[Any], images: NDArray[np.uint8], start: int) -> None:
         """Read photographs into images. The first photograph is at position `start` in X."""
+        from tqdm import tqdm
+
         formats = registered_formats(self.formats)
         canvas = self._canvas()
 
