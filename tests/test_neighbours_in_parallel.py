@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV
 
 from skfashion import VectorizedKNNClassifier, make_knn_pipeline
-from skfashion.neighbors import _coordinates, _search
+from skfashion.neighbors import _coordinates, _parallel_search
 from skfashion.neighbors._blas import limited_blas
 
 MIB = 2**20
@@ -26,7 +26,7 @@ def images(n, random_state, n_features=400):
 
 @pytest.fixture(autouse=True)
 def every_pair_is_worth_a_job(monkeypatch):
-    monkeypatch.setattr(_search, "MIN_PAIRS_PER_JOB", 1)
+    monkeypatch.setattr(_parallel_search, "MIN_PAIRS_PER_JOB", 1)
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +76,13 @@ def test_a_training_set_split_over_jobs_gives_the_same(data, metric, monkeypatch
     knn = VectorizedKNNClassifier(weights="distance", metric=metric).fit(X, y)
     expected = answers(knn, queries)
     splits = []
-    run = _search._run
+    run = _parallel_search._run
 
     def spy(queries, first_query, first_row, rows, *rest):
         splits.append((first_row, len(rows)))
         return run(queries, first_query, first_row, rows, *rest)
 
-    monkeypatch.setattr(_search, "_run", spy)
+    monkeypatch.setattr(_parallel_search, "_run", spy)
     knn.set_params(n_jobs=5)
     for i in range(3):
         assert_same(
