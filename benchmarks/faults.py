@@ -349,7 +349,8 @@ def mutated_csv(times, folder, rng):
 
     def agrees(content, found):
         X, y = found
-        rows = [line.split(",") for line in content.decode().splitlines()[1:] if line.strip()]
+        lines = re.split("\r\n|\r|\n", content.decode())[1:]
+        rows = [line.split(",") for line in lines if line.strip()]
         expected = [[float(value.strip().strip("\"'")) for value in row] for row in rows]
         return np.array_equal(np.column_stack([y, X]), expected)
 

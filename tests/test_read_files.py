@@ -266,6 +266,8 @@ def test_csv_of_full_width_read_in_parts_and_compressed(tmp_path, monkeypatch):
         ("label,pixel1\n1,inf\n", "whole number.*found 'inf'"),
         ("label,pixel1\n1,2\n2,abc\n", "column 'pixel1', row 2, found 'abc'"),
         ("label,pixel1\n1,True\n", "whole number.*found 'True'"),
+        ("label,pixel1\n1,\x1d7\n", r"whole number.*found '\\x1d7'"),
+        ("label,pixel1\n1,\u00a07\n", "whole number.*found "),
         ("label,pixel1\n1,2\n2,NaN\n", "column 'pixel1', row 2, found no value"),
         ("label,pixel1\n,2\n", "column 'label', row 1, found no value"),
         ("label,pixel1\n10,2\n", r"0\.\.9 in column 'label', row 1, found '10'"),

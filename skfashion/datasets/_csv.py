@@ -259,7 +259,7 @@ def _parse_texts(frame: pd.DataFrame, high: int, path: Path) -> NDArray:
 
 def _parse_text(text: str, high: int) -> int:
     """Return the whole number in 0..high in a text, or -1."""
-    text = text.strip()
+    text = text.strip(" \t")
     if not _NUMBER.fullmatch(text):
         return -1
     try:
