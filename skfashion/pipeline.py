@@ -222,7 +222,7 @@ def make_photo_pipeline(
     ----------
     preset : {"fast", "balanced"}, default="fast"
         "fast" encodes photographs at 288 x 288 pixels. "balanced" encodes them at 352 x 352 pixels,
-        and their mirror images too, which takes three times as long.
+        and their mirror images too, which takes 2.5 times as long.
 
     memory : str, joblib.Memory or None, default=None
         Cache of the steps before the last, as in :class:`~sklearn.pipeline.Pipeline`, so that a
