@@ -37,6 +37,7 @@ TESTS = {
         "hostile_photographs",
         "fashion_mnist_loader",
         "image_loader",
+        "image_encoder",
     ],
     "skfashion/neural_network/runtime/_serialization.py": [
         "serialization",
@@ -45,7 +46,7 @@ TESTS = {
     "skfashion/neural_network/training/_checkpoint.py": ["checkpoint_files"],
     "skfashion/neural_network/training/_fingerprint.py": ["fingerprint"],
     # Of these, __setstate__ and what it calls.
-    "skfashion/neural_network/runtime/_trained_network.py": ["tampered_networks"],
+    "skfashion/neural_network/runtime/_trained_network.py": ["serialization", "tampered_networks"],
     "skfashion/neighbors/_search_methods.py": ["loaded_neighbors", "tampered_files"],
     "skfashion/neighbors/_vectorized_knn.py": ["loaded_neighbors", "tampered_files"],
     "skfashion/_base.py": ["loaded_neighbors", "tampered_files"],

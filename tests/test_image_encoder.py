@@ -84,6 +84,13 @@ def test_photographs_of_any_kind(paths):
         assert_array_equal(ImageEncoder(**SMALL).fit_transform(X), expected)
 
 
+def test_gray_photographs_of_several_sizes():
+    photographs = [np.full((40, 30), 9, np.uint8), np.full((20, 50), 200, np.uint8)]
+    features = ImageEncoder(**SMALL).transform(photographs)
+    colored = [np.repeat(image[..., np.newaxis], 3, axis=2) for image in photographs]
+    assert_array_equal(features, ImageEncoder(**SMALL).transform(colored))
+
+
 def test_pixels_of_the_size_of_the_network_are_what_photographs_are(paths):
     images = ImageLoader((64, 64, 3)).transform(paths)
     expected = ImageEncoder(**SMALL, resize="squeeze").transform(paths)
