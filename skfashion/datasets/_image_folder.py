@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ _MAX_NAMES = 5  # In a message.
 def load_image_folder(
     folder: str | bytes | os.PathLike,
     *,
-    extensions: str | Iterable[str] = EXTENSIONS,
+    extensions: str | Sequence[str] = EXTENSIONS,
     return_X_y: bool = False,
 ) -> Bunch | tuple[NDArray[np.object_], NDArray[np.str_]]:
     """List the pictures in a folder that has one subfolder per class.
@@ -55,7 +55,7 @@ def load_image_folder(
     folder : str, bytes or os.PathLike
         Path of the folder.
 
-    extensions : str or iterable of str, default=(".avif", ".bmp", ".gif", ".heic", ".heif", \
+    extensions : str, list or tuple of str, default=(".avif", ".bmp", ".gif", ".heic", ".heif", \
             ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
         File extensions of pictures, in upper or lower case.
 
@@ -181,7 +181,7 @@ def load_image_folder(
     )
 
 
-def _checked_extensions(extensions: str | Iterable[str]) -> tuple[str, ...]:
+def _checked_extensions(extensions: str | Sequence[str]) -> tuple[str, ...]:
     endings = (extensions,) if isinstance(extensions, str) else tuple(extensions)
     wrong = [
         ending
