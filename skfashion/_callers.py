@@ -1,12 +1,13 @@
-"""The modules in the call stack, and warnings that point at the user's code."""
+"""The modules in the call stack, and messages for the user."""
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import FrameType
 
 # Warnings do not point at the code of these packages.
 _LIBRARIES = {"contextlib", "joblib", "keras", "skfashion", "sklearn"}
+_MAX_NAMES = 5
 
 
 def callers() -> Iterator[str]:
@@ -20,6 +21,11 @@ def callers() -> Iterator[str]:
 def is_of(module: str, packages: Iterable[str]) -> bool:
     """Return whether a module, given by its name, belongs to one of the packages."""
     return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def first_names(names: Sequence[str]) -> str:
+    """Return the first five names as a text for a message, with dots if there are more."""
+    return ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
 
 
 def warn_user(message: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from skfashion._callers import warn_user
+from skfashion._callers import first_names, warn_user
 from skfashion._sklearn import validate_params
 
 # Extensions of the formats that ImageLoader reads.
@@ -19,7 +19,6 @@ EXTENSIONS = (
     ".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif",
     ".tiff", ".webp",
 )  # fmt: skip
-_MAX_NAMES = 5  # In a message.
 
 
 @validate_params(
@@ -87,8 +86,8 @@ def load_image_folder(
     Raises
     ------
     ValueError
-        If there are no subfolders, a subfolder contains no pictures, a name cannot be decoded, or
-        two subfolders have the same name in different Unicode forms.
+        If there are no subfolders, a subfolder contains no pictures, a name cannot be decoded, two
+        subfolders have the same name in different Unicode forms, or links lead to a folder twice.
     OSError
         If a folder cannot be read: FileNotFoundError, NotADirectoryError, PermissionError and the
         like.
@@ -105,8 +104,8 @@ def load_image_folder(
     Notes
     -----
     Labels are in Unicode's composed form (NFC), because some systems change names to the decomposed
-    form when they store them. Links to folders are followed. A folder that is reached twice in
-    one class is an error.
+    form when they store them. Links to folders are followed. A folder that is reached twice is an
+    error, because its pictures would have two labels or the search would not end.
 
     Examples
     --------
@@ -165,7 +164,7 @@ def load_image_folder(
     if outside:
         warn_user(
             f"{len(outside)} pictures in {folder!r} are in no subfolder and are ignored: "
-            f"{_shortened(outside)}. Move them to the subfolders of their classes."
+            f"{first_names(outside)}. Move them to the subfolders of their classes."
         )
         ignored.update(_ending(name) for name in outside)
     data, target = np.array(paths, dtype=object), np.array(labels)
@@ -226,7 +225,7 @@ def _pictures(
 
 
 def _check_not_seen(folder: os.DirEntry, seen: set[tuple[int, int]]) -> None:
-    """Raise a ValueError if a link leads to a folder again, and so to other labels or no end."""
+    """Raise a ValueError if the folder was visited before; else note that it is visited."""
     found = os.stat(folder.path)
     if (found.st_dev, found.st_ino) in seen:
         raise ValueError(
@@ -241,10 +240,6 @@ def _is_picture(entry: os.DirEntry, endings: tuple[str, ...]) -> bool:
 
 def _ending(name: str) -> str:
     return os.path.splitext(name)[1].lower() or "no ending"
-
-
-def _shortened(names: list[str]) -> str:
-    return ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
 
 
 def _description(folder: str, counts: dict[str, int], ignored: Counter[str]) -> str:

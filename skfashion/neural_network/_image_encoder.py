@@ -12,6 +12,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from skfashion._base import Estimator
 from skfashion._pixel_scale import compare_range, largest_pixel
+from skfashion._progress import progress_bar
 from skfashion._sklearn import HasMethods, Interval, StrOptions, as_one_task, fit_context
 from skfashion._validation import check_largest, check_range, infer_image_shape, validate_images
 from skfashion.preprocessing import ImageLoader
@@ -49,9 +50,8 @@ class ImageEncoder(FileReader, ClassNamePrefixFeaturesOutMixin, TransformerMixin
         features of fine detail.
 
     resize : {"squeeze", "crop", "pad"}, default="pad"
-        How photographs become square, as in :class:`~skfashion.preprocessing.ImageLoader`. With
-        "pad", a linear classifier of clothes is right in 1.6 percent more photographs than with
-        "squeeze".
+        How photographs become square, as in :class:`~skfashion.preprocessing.ImageLoader`. "pad"
+        shows the whole photograph in its own proportions.
 
     horizontal_flip : bool, default=False
         Whether to average the features of each image and its mirror image, which takes twice as
@@ -81,9 +81,9 @@ class ImageEncoder(FileReader, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
     Notes
     -----
-    Nothing is learned, so that :meth:`transform` needs no `fit`. Memory does not grow with the
-    number of images, but for their features: photographs are read batch by batch. A pickle contains
-    the name of the network, not its weights, except for a keras model.
+    Nothing is learned, so that :meth:`transform` needs no `fit`. Photographs are
+    read in batches, so that only their features take more memory if there are more of them. A
+    pickle contains the name of the network, not its weights. It contains a keras model completely.
 
     EfficientNet-Lite is Google's variant for mobile devices of the network of M. Tan and Q. Le,
     "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019
@@ -171,9 +171,9 @@ class ImageEncoder(FileReader, ClassNamePrefixFeaturesOutMixin, TransformerMixin
         ----------
         X : list, 1-D array or pandas.Series of n photographs, or array-like of pixels of shape \
                 (n, features), (n, height, width) or (n, height, width, channels)
-            Photographs are paths and all else that :class:`~skfashion.preprocessing.ImageLoader`
-            takes one by one. Pixels are numbers in `pixel_range`, gray or red, green and blue. A
-            row of pixels is a square gray image.
+            Photographs are paths, binary files, images of Pillow or arrays, as in
+            :class:`~skfashion.preprocessing.ImageLoader`. Pixels are numbers in `pixel_range`, gray
+            or red, green and blue. A row of pixels is a square gray image.
 
         Returns
         -------
@@ -186,10 +186,8 @@ class ImageEncoder(FileReader, ClassNamePrefixFeaturesOutMixin, TransformerMixin
             If the package with the weights, or Pillow, is not installed.
         OSError, ValueError
             If a photograph cannot be read, as in :class:`~skfashion.preprocessing.ImageLoader`, or
-            pixels are not finite real numbers, or have 2 or more than 3 channels.
+            pixels are not finite real numbers, or there are not 1 or 3 channels.
         """
-        from tqdm import tqdm
-
         self._validate_params()
         if holds_photographs(X):
             n, batches = self._loader()._read_in_batches(X, self.batch_size)
@@ -200,7 +198,7 @@ class ImageEncoder(FileReader, ClassNamePrefixFeaturesOutMixin, TransformerMixin
         done = 0
         with (
             running(),
-            tqdm(total=n, desc="Encoding", unit=" images", disable=not self.verbose) as bar,
+            progress_bar("Encoding", total=n, unit=" images", verbose=self.verbose) as advance,
         ):
             for images in batches:
                 part = features[done : done + len(images)]
@@ -209,7 +207,7 @@ class ImageEncoder(FileReader, ClassNamePrefixFeaturesOutMixin, TransformerMixin
                     part += np.asarray(backbone.run(images[:, :, ::-1]))
                     part /= 2
                 done += len(images)
-                bar.update(len(images))
+                advance(len(images))
         return features
 
     def _loader(self) -> ImageLoader:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate
 
-from skfashion._callers import warn_user
+from skfashion._callers import first_names, warn_user
 from skfashion._sklearn import Interval, StrOptions
 
 from ._background import box_of_object, fit_background, without_frame
@@ -24,7 +24,6 @@ _WORKING_SCALE = 16
 _THUMBNAIL_SCALE = 73 / 28
 _GRAY_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as in Pillow.
 _MIN_VISIBLE_LEVEL = 13  # An image of lower gray levels only is nearly black.
-_MAX_NAMES = 5  # In a warning.
 # JPEG files of more pixels are decoded at a half, a quarter or an eighth of their size.
 _MIN_DRAFT_PIXELS = 2**24
 # Pixels that differ from the background by up to this many of its standard deviations are black.
@@ -137,7 +136,7 @@ class FashionMNISTLoader(Loader):
 
     The background must be plain. Everything else in the photograph is taken for a part of the
     object. A photograph of a single color becomes zeros. An object of nearly the color of its
-    background becomes nearly black, with a warning.
+    background becomes nearly black. In both cases, a warning names the photograph.
 
     Integer pixels of more than 8 bits (modes "I;16" and "I" of Pillow) are scaled from 65535 to
     255, unless none is above 255, because Pillow has converted bytes, or a TIFF file contains
@@ -194,18 +193,24 @@ class FashionMNISTLoader(Loader):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def _read(self, photographs: list[Any], images: NDArray[np.uint8], start: int) -> None:
-        super()._read(photographs, images, start)
+    def _read(
+        self,
+        photographs: list[Any],
+        images: NDArray[np.uint8],
+        start: int,
+        formats: list[str],
+    ) -> None:
+        super()._read(photographs, images, start, formats)
         blank = [
             name_of(photographs[i], start + i)
             for i, image in enumerate(images)
             if image.max() < _MIN_VISIBLE_LEVEL
         ]
         if blank:
-            names = ", ".join(blank[:_MAX_NAMES]) + (", ..." if len(blank) > _MAX_NAMES else "")
             warn_user(
                 f"{len(blank)} of {len(photographs)} images are black or nearly so, because "
-                f"nothing stands out from the background of the photographs: {names}. If an object "
+                f"nothing stands out from the background of the photographs: "
+                f"{first_names(blank)}. If an object "
                 "has the color of its background, photograph it in front of another one, reduce "
                 "trim, or leave it out."
             )

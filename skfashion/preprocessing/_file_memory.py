@@ -52,7 +52,7 @@ def _with_state(item: Any, position: int) -> Any:
 
 
 class FileMemory:
-    """The memory of a pipeline that begins with a loader of photographs.
+    """The memory of a pipeline that begins with a `FileReader`.
 
     Parameters
     ----------

@@ -14,6 +14,7 @@ from sklearn.base import TransformerMixin
 
 from skfashion._base import Estimator
 from skfashion._files import temporary_memmap
+from skfashion._progress import progress_bar
 from skfashion._sklearn import Interval, as_one_task, fit_context
 from skfashion._validation import SIDE, parse_image_shape
 
@@ -102,12 +103,6 @@ class Loader(FileReader, TransformerMixin, Estimator):
             before the first one is decoded.
         ImportError
             If Pillow is not installed.
-
-        Warns
-        -----
-        UserWarning
-            If an image is black or nearly so, because nothing stands out from the background of its
-            photograph. The message tells which. (FashionMNISTLoader only.)
         """
         _, batches = self._read_in_batches(X, None)
         return next(batches)
@@ -129,8 +124,9 @@ class Loader(FileReader, TransformerMixin, Estimator):
         self._canvas()
         photographs = list_of_photographs(X)
         formats = registered_formats(self.formats)
-        for position, item in enumerate(photographs):
-            check_header(item, position, max_pixels=self.max_pixels, formats=formats)
+        if len(photographs) > 1:  # A single file is decoded at once.
+            for position, item in enumerate(photographs):
+                check_header(item, position, max_pixels=self.max_pixels, formats=formats)
 
         def batches() -> Iterator[NDArray[np.uint8]]:
             n_images = batch_size or len(photographs)
@@ -139,16 +135,19 @@ class Loader(FileReader, TransformerMixin, Estimator):
                 n_bytes = len(part) * int(np.prod(shape))
                 make = temporary_memmap if n_bytes > _MAX_IN_MEMORY else np.zeros
                 images = make((len(part), *shape), np.dtype(np.uint8))
-                self._read(part, images, start)
+                self._read(part, images, start, formats)
                 yield images
 
         return len(photographs), batches()
 
-    def _read(self, photographs: list[Any], images: NDArray[np.uint8], start: int) -> None:
+    def _read(
+        self,
+        photographs: list[Any],
+        images: NDArray[np.uint8],
+        start: int,
+        formats: list[str],
+    ) -> None:
         """Read photographs into images. The first photograph is at position `start` in X."""
-        from tqdm import tqdm
-
-        formats = registered_formats(self.formats)
         canvas = self._canvas()
 
         def read(i: int) -> None:
@@ -165,11 +164,11 @@ class Loader(FileReader, TransformerMixin, Estimator):
         # Pillow decodes and resizes without the interpreter's lock.
         parallel = Parallel(self.n_jobs, require="sharedmem", return_as="generator")
         done = parallel(delayed(read)(i) for i in range(len(photographs)))
-        bar = tqdm(
-            done, total=len(photographs), desc="Reading", unit=" images", disable=not self.verbose
-        )
-        for _ in bar:
-            pass
+        with progress_bar(
+            "Reading", total=len(photographs), unit=" images", verbose=self.verbose
+        ) as advance:
+            for _ in done:
+                advance(1)
 
     @abstractmethod
     def _draw(self, photograph: Image, image: NDArray[np.uint8]) -> None:
@@ -177,7 +176,7 @@ class Loader(FileReader, TransformerMixin, Estimator):
 
     @abstractmethod
     def _canvas(self) -> Any:
-        """Return the color that is seen through transparent pixels; None depends on the image."""
+        """Return the color behind transparent pixels, or None to choose it for each image."""
 
     @abstractmethod
     def _reduced_size(self, size: tuple[int, int]) -> tuple[int, int] | None:

@@ -113,8 +113,8 @@ def registered_formats(formats: Sequence[str]) -> list[str]:
 def holds_photographs(X: Any) -> bool:
     """Return whether `X` is a list of photographs, not an array of numbers.
 
-    One item that is neither a number nor a row of numbers is enough to tell. A list of wrong items
-    counts as photographs, so that the error names them.
+    The first item decides. A list counts as photographs unless it begins with a number or a row of
+    numbers. Errors about wrong items then name them.
     """
     if is_path(X) or isinstance(X, Iterator) or hasattr(X, "read"):
         return True
@@ -125,7 +125,8 @@ def holds_photographs(X: Any) -> bool:
     first = next(iter(X), None)
     if isinstance(first, np.ndarray):
         return first.ndim > 1
-    return not isinstance(first, Real | np.generic | list | tuple) or isinstance(first, str | bytes)
+    # NumPy's strings are both str and np.generic.
+    return isinstance(first, str | bytes) or not isinstance(first, Real | np.generic | list | tuple)
 
 
 def check_header(item: Any, position: int, *, max_pixels: int, formats: Sequence[str]) -> None:
@@ -400,7 +401,9 @@ def _as_rgb(image: Any, canvas: Any, name: str, *, is_own: bool = False) -> Imag
     with _pillow_errors(name):
         if is_own:
             ImageOps.exif_transpose(image, in_place=True)
-        upright = image if is_own else ImageOps.exif_transpose(image)
+            upright = image
+        else:
+            upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith(("I", "F")):  # 16 bits and more. Pillow would clip them to 8.
         pixels = np.asarray(upright)
         if pixels.dtype.kind in "iu":

@@ -84,7 +84,7 @@ def _application(name: str, size: int, inputs: keras.KerasTensor) -> keras.Keras
     applications = load_keras().applications
     make = getattr(applications, name, None)
     if not callable(make) or name.startswith("_"):
-        known = [name for name in dir(applications) if name[0].isupper()]
+        known = [known_name for known_name in dir(applications) if known_name[0].isupper()]
         raise ValueError(
             "model must be 'efficientnet_lite0', a keras model, or the name of a function of "
             f"keras.applications, {', '.join(known)}; got {name!r}."

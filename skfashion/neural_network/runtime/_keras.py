@@ -95,8 +95,8 @@ def load_keras() -> ModuleType:
             # This level still shows errors after start-up. A level set by the user is kept.
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
             if os.path.expanduser("~") == "~":
-                # Without a home, TensorFlow would make a folder "~" in the working directory. keras
-                # takes this one.
+                # Without a home folder, TensorFlow would create "~" in the working directory. keras
+                # itself uses the temporary folder then.
                 folder = os.path.join(tempfile.gettempdir(), ".keras")
                 os.environ.setdefault("KERAS_HOME", folder)
             try:
