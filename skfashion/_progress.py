@@ -10,8 +10,7 @@ def progress_bar(
 ) -> Iterator[Callable[[int], object]]:
     """Show a progress bar if `verbose`, and yield the function that advances it."""
     if not verbose:
-        # tqdm would wait for its lock even if disabled. The lock is lost if whoever holds it is
-        # killed or interrupted.
+        # Even a disabled tqdm waits for a global lock, which a killed process may never release.
         yield lambda n: None
         return
     from tqdm import tqdm

@@ -81,9 +81,9 @@ class ImageEncoder(FileReader, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
     Notes
     -----
-    Nothing is learned, so that :meth:`transform` needs no `fit`. Photographs are
-    read in batches, so that only their features take more memory if there are more of them. A
-    pickle contains the name of the network, not its weights. It contains a keras model completely.
+    Nothing is learned, so :meth:`transform` needs no `fit`. Photographs are read in batches, so
+    with more photographs, only the features take more memory. A pickle contains the name of the
+    network, not its weights. If `model` is a keras model, the pickle contains it with its weights.
 
     EfficientNet-Lite is Google's variant for mobile devices of the network of M. Tan and Q. Le,
     "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019
@@ -186,7 +186,7 @@ class ImageEncoder(FileReader, ClassNamePrefixFeaturesOutMixin, TransformerMixin
             If the package with the weights, or Pillow, is not installed.
         OSError, ValueError
             If a photograph cannot be read, as in :class:`~skfashion.preprocessing.ImageLoader`, or
-            pixels are not finite real numbers, or there are not 1 or 3 channels.
+            pixels are not finite real numbers, or images do not have 1 or 3 channels.
         """
         self._validate_params()
         if holds_photographs(X):

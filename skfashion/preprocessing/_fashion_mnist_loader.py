@@ -193,14 +193,7 @@ class FashionMNISTLoader(Loader):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def _read(
-        self,
-        photographs: list[Any],
-        images: NDArray[np.uint8],
-        start: int,
-        formats: list[str],
-    ) -> None:
-        super()._read(photographs, images, start, formats)
+    def _check_images(self, images: NDArray[np.uint8], photographs: list[Any], start: int) -> None:
         blank = [
             name_of(photographs[i], start + i)
             for i, image in enumerate(images)
@@ -209,10 +202,9 @@ class FashionMNISTLoader(Loader):
         if blank:
             warn_user(
                 f"{len(blank)} of {len(photographs)} images are black or nearly so, because "
-                f"nothing stands out from the background of the photographs: "
-                f"{first_names(blank)}. If an object "
-                "has the color of its background, photograph it in front of another one, reduce "
-                "trim, or leave it out."
+                "nothing stands out from the background of the photographs: "
+                f"{first_names(blank)}. If an object has the color of its background, photograph "
+                "it in front of another one, reduce trim, or leave it out."
             )
 
     def _canvas(self) -> str | None:

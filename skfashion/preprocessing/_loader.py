@@ -124,7 +124,7 @@ class Loader(FileReader, TransformerMixin, Estimator):
         self._canvas()
         photographs = list_of_photographs(X)
         formats = registered_formats(self.formats)
-        if len(photographs) > 1:  # A single file is decoded at once.
+        if len(photographs) > 1:  # Reading a single file begins with this check.
             for position, item in enumerate(photographs):
                 check_header(item, position, max_pixels=self.max_pixels, formats=formats)
 
@@ -136,6 +136,7 @@ class Loader(FileReader, TransformerMixin, Estimator):
                 make = temporary_memmap if n_bytes > _MAX_IN_MEMORY else np.zeros
                 images = make((len(part), *shape), np.dtype(np.uint8))
                 self._read(part, images, start, formats)
+                self._check_images(images, part, start)
                 yield images
 
         return len(photographs), batches()
@@ -169,6 +170,9 @@ class Loader(FileReader, TransformerMixin, Estimator):
         ) as advance:
             for _ in done:
                 advance(1)
+
+    def _check_images(self, images: NDArray[np.uint8], photographs: list[Any], start: int) -> None:
+        """Warn about images that are of no use. The first one is at position `start` in X."""
 
     @abstractmethod
     def _draw(self, photograph: Image, image: NDArray[np.uint8]) -> None:

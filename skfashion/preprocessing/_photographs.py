@@ -114,7 +114,7 @@ def holds_photographs(X: Any) -> bool:
     """Return whether `X` is a list of photographs, not an array of numbers.
 
     The first item decides. A list counts as photographs unless it begins with a number or a row of
-    numbers. Errors about wrong items then name them.
+    numbers. If it does not contain photographs either, the error names a wrong item.
     """
     if is_path(X) or isinstance(X, Iterator) or hasattr(X, "read"):
         return True
